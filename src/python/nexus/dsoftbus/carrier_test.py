@@ -327,3 +327,9 @@ def test_half_a_request_of_a_reset_stream_is_forgotten() -> None:
     b.send_response(ANSWER, second)
     exchange()
     assert peer.state(second) is None, "the call of the reset stream is not waited for"
+
+
+def test_so_many_calls_wait_for_the_first_frame_of_the_peer_and_no_more() -> None:
+    a = Carrier(Role.INITIATOR)
+    assert all(a.send_request(CALL) for _ in range(4096))
+    assert not a.send_request(CALL)

@@ -90,7 +90,8 @@ def test_processor_is_that_of_the_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "has_all"), [("7.2.22", False), ("7.99", False), ("8.0.0", True), ("10.1", True)]
+    ("version", "has_all"),
+    [("7.2.22", False), ("7.99", False), ("8.0", True), ("8.0.0", True), ("10.1", True)],
 )
 def test_extensions_and_the_configuration_depend_on_the_version(
     version: str, has_all: bool

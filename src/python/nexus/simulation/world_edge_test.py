@@ -10,6 +10,7 @@ from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import Cut, Link, LinkOptions
 from nexus.simulation.machine import TICK_NS, Machine
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Send, Spin, When, mac
+from nexus.simulation.trace import fingerprint
 from nexus.simulation.world import World
 
 DELAY = 1_000
@@ -128,3 +129,9 @@ def test_a_queue_that_is_exactly_full_and_its_place_after_an_arrival(places: int
     assert len(link.offer(b"more", 0)) == 1
     rest = [link.collect(DELAY) for _ in range(places + 1)]
     assert rest == [*(b"%d" % number for number in range(1, places)), b"again", None]
+
+
+def test_what_a_machine_prints_is_in_the_trace() -> None:
+    world = make({"A": FakeMachine([(50, Say(b"a"))]), "B": FakeMachine()})
+    end = world.step(LIMIT).now_ns
+    assert f"{end} A console {fingerprint(b'a')}\n" in world.trace.text()

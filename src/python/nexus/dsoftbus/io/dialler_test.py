@@ -9,6 +9,7 @@ from typing import Any  # Any: a stand-in, or a value of a wrong type.
 import pytest
 
 from nexus.dsoftbus.io.dialler import BACKOFF_FIRST_S, BACKOFF_MAX_S, Dialler
+from nexus.dsoftbus.io.node_scene import KEY_B, peer_of
 
 NS = 1_000_000_000
 
@@ -68,3 +69,21 @@ def test_pauses_double_up_to_the_longest_and_begin_anew_after_a_session() -> Non
     assert pauses == [0.5, 1.0, 2.0, 2.0, 2.0, 0.25, 0.5, 0.25, 0.25]
     assert waited == len(outcomes) + 1
     assert (BACKOFF_FIRST_S, BACKOFF_MAX_S) == (0.25, 2.0)
+
+
+def test_a_round_in_which_the_peer_dialled_meanwhile_has_a_session() -> None:
+    """Or the next pause would be as long as after a round that failed."""
+
+    class Found:
+        session = object()
+        settings = peer_of(KEY_B)
+
+        def find(self, device_id: str) -> Any:
+            return self.settings
+
+        def addresses(self, device_id: str) -> list[tuple[str, int]]:
+            return [("127.0.0.1", 1)]
+
+    known, nothing = Found(), None
+    made: Any = (known, known, nothing, QuickClock(), nothing)
+    assert asyncio.run(Dialler(*made).round())

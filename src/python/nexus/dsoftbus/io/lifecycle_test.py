@@ -106,16 +106,35 @@ def test_close_that_is_cancelled_closes_at_once() -> None:
             peer = await nodes.a.connect("node-b")
             call = asyncio.ensure_future(peer.call(4, b"SF\1\2"))
             await until(lambda: nodes.b.counters.calls_served > 0)
-            closing = asyncio.ensure_future(nodes.b.close())
+            left: list[int] = []
+
+            async def close() -> None:
+                try:
+                    await nodes.b.close()
+                finally:
+                    left.append(nodes.b.session_count)
+
+            closing = asyncio.ensure_future(close())
             await asyncio.sleep(0)
             closing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await closing
-            assert nodes.b.session_count == 0
+            assert left == [0], "closed as soon as the call is over, and not some time later"
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", nodes.b.port)
             await nodes.b.close()  # And again is nothing.
             call.cancel()
+
+    asyncio.run(main())
+
+
+def test_closing_waits_for_no_grace_where_nothing_is_served() -> None:
+    async def main() -> None:
+        settings_a = replace(A, grace_ms=60_000)
+        async with two_nodes(settings_a=settings_a) as nodes:
+            await nodes.a.connect("node-b")
+            async with asyncio.timeout(20):
+                await nodes.a.close()
 
     asyncio.run(main())
 

@@ -80,6 +80,12 @@ def test_dma_that_only_selects_stands_at_the_start(ram: Ram) -> None:
     assert take(device, 9) == b"NXCF-blob"
 
 
+def test_the_bit_of_errors_asks_for_nothing(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    assert dma(device, ram, 0x21 << 16 | 8 | 4 | 1, 5, 0) == 0
+    assert take(device, 4) == b"blob"
+
+
 def test_nobody_skips_beyond_the_end(ram: Ram) -> None:
     device = FwCfg(FILES, ram)
     assert dma(device, ram, 0x21 << 16 | 8 | 4, 8, 0) == 0

@@ -405,6 +405,28 @@ def test_pmp_hides_memory_from_supervisor() -> None:
     assert machine.register(8) == 0x8001_0000
 
 
+def test_pmp_that_ends_within_a_page_ends_a_run_of_instructions_there() -> None:
+    """The page has an odd number: those before it are open as a whole."""
+    text = f"""
+    li a0, 0x800117f8
+    li a1, 0x13
+    sw a1, 0(a0)
+    sw a1, 4(a0)
+    sw a1, 8(a0)
+    li a1, 0x73
+    sw a1, 12(a0)
+    li t0, 0x20004600
+    csrw pmpaddr0, t0
+    li t0, 0x0f
+    csrw pmpcfg0, t0
+    {drop_to(1, "s")}
+    s: jr a0
+    """
+    code, machine = finish(text)
+    assert code == 1  # The ecall behind it would be 9.
+    assert machine.register(8) == 0x8001_1800  # And not that of the ecall.
+
+
 def test_a_fetch_that_traps_costs_one_step() -> None:
     """Time is counted in steps, so a trap must not be free, nor cost more than it says."""
 

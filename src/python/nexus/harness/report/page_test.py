@@ -271,3 +271,9 @@ def test_windows_of_streams_are_followed() -> None:
     page = render(summary(), events, {"A": b"", "B": b""}, [])
     assert "Windows of streams" in page
     assert '<tr class="bad"><td>1</td>' in page
+
+
+def test_a_machine_that_sent_nothing_has_sent_no_frames() -> None:
+    page = render(summary(frames_sent={}), [], {}, [])
+    row = page.partition("frames sent</th>")[2].partition("</tr>\n</tbody>")[0]
+    assert '<td class="ns">0</td><td>idle</td>' in row

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from nexus.harness.report import session
 from nexus.harness.report.session import Said, Session
 from nexus.wire import mux, samgr
 from nexus.wire.error import ProtocolError
@@ -81,3 +82,12 @@ def test_what_cannot_be_read_is_said(stream: str, side: int, octets: bytes) -> N
     heard = Heard(stream)
     [event] = heard.say(side, mux.Data(1, octets), 0)
     assert "cannot be read" in event.text
+
+
+def test_no_more_methods_are_kept_than_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is never answered must not cost a reader more and more."""
+    monkeypatch.setattr(session, "_CALLS_MAX", 2)
+    heard = Heard("rpc/2")
+    for number in range(1, 5):
+        heard.say(0, mux.Data(1, encode_call(RESOLVE, number, 1000, PARAMS)), 0)
+    assert list(heard.session._methods) == [(0, 1), (0, 2)]

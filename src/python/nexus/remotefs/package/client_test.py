@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from operator import attrgetter
 
 import pytest
@@ -17,13 +18,20 @@ from nexus.remotefs.package.backend import MemoryBackend
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.node_scene import EVERYTHING, TwoNodes
 from nexus.remotefs.package.path import PackageError
-from nexus.remotefs.package.replies import Listed, parse_contents
+from nexus.remotefs.package.replies import (
+    Listed,
+    check_closed,
+    data_of,
+    handle_of,
+    parse_contents,
+    size_of,
+)
 from nexus.remotefs.package.request_cases import CASES, FILES, Case
 from nexus.remotefs.package.server import HANDLES_MAX
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.gateway import Response
 from nexus.wire.gateway import Status as Outcome
-from nexus.wire.packagefs import Status
+from nexus.wire.packagefs import CloseReply, OpenReply, ReadReply, StatReply, Status
 
 NOISE = hashlib.shake_256(b"nexus-os noise").digest(1 << 20)
 NAME = "pkg:/system/data/noise.bin"
@@ -262,3 +270,21 @@ def test_a_listing_ends_its_lines_with_line_feeds_only(odd: str) -> None:
 
 def test_a_listing_of_nothing() -> None:
     assert list(parse_contents(b"", "n")) == []
+
+
+READERS: tuple[Callable[[bytes, str], object], ...] = (size_of, handle_of, data_of, check_closed)
+REPLIES = (
+    StatReply(Status.OK, size=1).encode(),
+    OpenReply(Status.OK, handle=1).encode(),
+    ReadReply(Status.OK, data=b"x").encode(),
+    CloseReply(Status.OK).encode(),
+)
+
+
+@pytest.mark.parametrize("asked", range(len(READERS)))
+def test_an_answer_to_something_else_is_refused(asked: int) -> None:
+    READERS[asked](REPLIES[asked], NAME)
+    for reply in REPLIES[:asked] + REPLIES[asked + 1 :]:
+        with pytest.raises(PackageError, match="the peer answered") as caught:
+            READERS[asked](reply, NAME)
+        assert caught.value.status is Status.IO

@@ -183,3 +183,22 @@ def test_a_record_may_end_where_its_region_ends(by: int, fits: bool) -> None:
     device = MemoryDevice(bytes(64 * 512))
     writer = Writer(device, mount(device))
     assert writer.fits(writer.region.bytes - writer.end + by) is fits
+
+
+def test_as_much_may_wait_after_a_compaction_as_before() -> None:
+    device = CountingDevice(bytes((1 + 2 * 5000) * 512))
+    mounted = mount(device)
+    assert mounted.contents is not None
+    writer = Writer(device, mounted)
+    writer.append(Op.PUT, b"/k", bytes(3), 20)
+    writer.switch(mounted.contents)
+    writer.append(Op.PUT, b"/k", bytes(WAITING_BYTES_MAX - 17), WAITING_BYTES_MAX)
+    assert device.written == 0, "exactly full"
+    writer.append(Op.PUT, b"/k", b"", 17)
+    assert device.written > 0
+
+    writer = Writer(device, mounted)
+    writer.switch(mounted.contents)
+    device.written = 0
+    writer.append(Op.PUT, b"/k", bytes(WAITING_BYTES_MAX - 16), WAITING_BYTES_MAX + 1)
+    assert device.written > 0

@@ -84,6 +84,31 @@ def test_a_call_after_the_end_does_not_begin(node: SharedNode) -> None:
     assert not node.is_running
 
 
+def test_a_call_while_the_last_ones_end_does_not_begin(node: SharedNode) -> None:
+    began, ending, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    async def linger() -> None:
+        try:
+            await never(began)
+        finally:
+            ending.set()
+            may_end.wait(BOUND_S)  # The loop stands, and its thread with it.
+
+    lingering = submit(node, "node-b/x", linger())
+    assert began.wait(BOUND_S)
+    closing = threading.Thread(target=node.close)
+    closing.start()
+    try:
+        assert ending.wait(BOUND_S)
+        assert not node.is_running
+        with pytest.raises(UnavailableError, match="this node was closed"):
+            node.submit(never(threading.Event()))
+    finally:
+        may_end.set()
+        closing.join(BOUND_S)
+    assert lingering.done()
+
+
 def test_calls_from_many_threads_all_end(node: SharedNode) -> None:
     """Each is begun before the end or after it; none is queued on a loop that stands."""
     ends: list[type[BaseException]] = []
