@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from nexus.bench.emulator_measure import measure
+from nexus.bench.emulator_measure import PROGRAMS, measure
 from nexus.bench.emulator_report import as_text
 from nexus.bench.emulator_settings import Settings
 from nexus.bench.emulator_tools import provide
@@ -55,7 +55,8 @@ def _parser() -> ArgumentParser:
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
     add("--divisor", type=int, default=1, help="make every workload this much shorter")
-    add("--workload", nargs="+", help="run only these workloads")
+    names = [name for name in PROGRAMS if name != "empty"]
+    add("--workload", nargs="+", choices=names, metavar="WORKLOAD", help="run only these workloads")
     add(
         "--native-blob",
         type=Path,
