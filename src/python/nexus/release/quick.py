@@ -6,15 +6,14 @@ A PEX of the execution mode `venv` unpacks itself once.  Each further start stil
 imports the loader, in a Python of its own, to find out where: three times what the program's own
 start takes.  So two things come before the loader, and both look for a link to what is unpacked:
 
-- a text for the shell, before the zip, where the file itself is started: the starter that every
-  packaged program has, with a few lines more;
+- a text for the shell, before the zip, where the file itself is started;
 - a few lines in the zip's `__main__.py`, where `python3 nexus.pex` is.
 
 The link is named after the content of the PEX and the path of the interpreter, and a program that
 finds none makes it (`nexus.entry.quick_start`).  It leads to code, so what it leads to has to
 belong to the user who starts the program.  Under `sudo`, or where several users unpack to one
-folder, the start goes through the loader.  Either way no variable of pex has a meaning, and no file
-`pexrc`: they are meant for other programs.
+folder, the start goes through the loader.  What the loader can do besides is still there: each
+variable that asks for it (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to the loader.
 """
 
 from __future__ import annotations
@@ -40,45 +39,63 @@ _LOADER: Final = "__main__.py"
 # The folder of links, beside what pex keeps in its own.
 _LINKS: Final = "quick"
 
-# The line of the starter of packaged programs (STARTER in the root's BUILD) that begins a program.
-# By then $python is in PATH, and variables of other programs are gone.
-START: Final = """  if fits "$python"; then exec "$python" -I "$0" "$@"; fi\n"""
-
-# What comes before it.
+# For users of NEXUS_UNPACK_TO see docs/cli.md; PEX_ROOT is pex's own name for the same.
 _SHELL: Final = """\
-  root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
+#!/bin/sh
+# Starts the program behind this text, a zip file that pex has made: python3 takes it as well.
+if [ -n "${NEXUS_UNPACK_TO-}" ]; then
+  PEX_ROOT=$NEXUS_UNPACK_TO
+  export PEX_ROOT
+fi
+root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
+others=
+for name in python3 python3.14 python3.13 python3.12 python3.11; do
+  python=$(command -v "$name") || continue
   case "$root|$python" in
     /*"|"/*) link=$root/@LINKS@/@CONTENT@$python ;;
     *) link= ;;
   esac
-  if [ -n "$link" ] && [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
-    [ -O "$link" ] && [ -O "$link/bin" ] && [ -O "$link/@MAIN@" ]; then
+  if [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
+    [ -O "$link" ] && [ -O "$link/bin" ] && [ -O "$link/@MAIN@" ] &&
+    [ -z "${PEX_TOOLS-}${PEX_PATH-}${PEX_PYTHON-}${PEX_PYTHON_PATH-}${PEX_INHERIT_PATH-}" ]; then
     PEX=$0
     export PEX
     exec "$link/bin/python" -I "$link/@MAIN@" "$@"
   fi
+  # The loader would say it in many lines.
+  "$python" -I -S -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \\
+    2>/dev/null || {
+    others="$others${others:+, }$python"
+    continue
+  }
   @VARIABLE@=$link
   export @VARIABLE@
+  exec "$python" -I "$0" "$@"
+done
+if [ -n "$others" ]; then
+  echo "error: PATH has only $others; nexus needs CPython 3.11 to 3.14" >&2
+else
+  echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
+fi
+exit 21
 """
 
-# The loader may start this file once more, in another Python, and then finds the variable set.
 _PYTHON: Final = '''\
 def _start_quickly():
-    """Become what is unpacked, or let the loader unpack it; no other program's variables count."""
+    """Become what is unpacked; return if nothing is, or if a variable asks for the loader."""
     import os
     import sys
 
     environ = os.environ
-    if "@VARIABLE@" in environ:
-        return
-    for name in [name for name in environ if name.lstrip("_").startswith("PEX")]:
-        del environ[name]
-    environ["PEX_IGNORE_RCFILES"] = "1"
     if environ.get("NEXUS_UNPACK_TO"):
         environ["PEX_ROOT"] = environ["NEXUS_UNPACK_TO"]
-    environ["@VARIABLE@"] = ""
+    kept = ("PEX_ROOT", "PEX_IGNORE_RCFILES")
+    if any(n.lstrip("_").startswith("PEX_") and n not in kept for n in environ):
+        return
+    if "@VARIABLE@" in environ or not sys.executable:
+        return
     root = environ.get("PEX_ROOT") or os.path.expanduser("~/.cache/pex")
-    if not sys.executable or not os.path.isabs(root):
+    if not os.path.isabs(root):
         return
     link = root + "/@LINKS@/@CONTENT@" + sys.executable
     python, main = link + "/bin/python", link + "/@MAIN@"
@@ -87,7 +104,6 @@ def _start_quickly():
     if not is_there or any(os.stat(part).st_uid != os.geteuid() for part in parts):
         environ["@VARIABLE@"] = link
         return
-    del environ["@VARIABLE@"]
     environ["PEX"] = os.path.realpath(sys.argv[0])
     options = sys.orig_argv[1 : -len(sys.argv)]
     os.execv(python, [python, *options, "-I", main, *sys.argv[1:]])
@@ -117,12 +133,11 @@ def quicken(pex: bytes) -> bytes:
         .replace("@VARIABLE@", VARIABLE)
         for text in (_SHELL, _PYTHON)
     )
-    before, zipped, rest = pex.partition(b"\nPK\x03\x04")
-    if not zipped or START.encode() not in before or VARIABLE.encode() in before:
-        raise QuickError("is not a PEX: expected the starter of packaged programs and a zip file")
-    starter = before.replace(START.encode(), f"{shell}{START}".encode())
+    _, newline, rest = pex.partition(b"\n")
+    if not pex.startswith(b"#!") or not newline or not rest.startswith(b"PK"):
+        raise QuickError("is not a PEX: expected a line with #! and a zip file behind it")
     out = io.BytesIO()
-    out.write(starter + zipped + rest)
+    out.write(shell.encode() + rest)
     try:
         with zipfile.ZipFile(out, "a") as archive:
             old = archive.getinfo(_LOADER)
