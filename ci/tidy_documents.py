@@ -1,4 +1,4 @@
-"""What documents claim and the tree can answer: files, targets and options that they name.
+"""Claims of documents that the tree can check: files, targets and options that they name.
 
 Rules of `tidy.py` that look at all files at once.  A document says more than they can judge; these
 are what goes stale first, when a file is renamed or an option goes.

@@ -1,4 +1,4 @@
-"""What the rules of `tidy.py` look at, and what they find."""
+"""The sources that the rules of `tidy.py` look at, and their findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the launcher takes from a host, what it keeps away from Pants, and how it refuses.
+"""The launcher's use of a host: settings it takes, settings it keeps from Pants, refusals.
 
 No network and no Pants: where the launcher would install something it finds a stand-in that prints
 the environment that Pants would see.  One test installs a real wheel, from a folder on loopback.

@@ -1,4 +1,4 @@
-"""What `./pants help TARGET` prints of our targets is written by us, and has an example."""
+"""The output of `./pants help TARGET` for our targets is written by us, and has an example."""
 
 from __future__ import annotations
 

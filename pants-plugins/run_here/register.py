@@ -30,7 +30,7 @@ from pants.util.logging import LogLevel
 def variables_here(
     asked: Mapping[str, str], there: Mapping[str, str], here: Mapping[str, str]
 ) -> Mapping[str, str]:
-    """What a program is given: this machine's variables, and what its rule has set besides.
+    """Return a program's variables: this machine's, and those that its rule has set besides.
 
     `asked` is what Pants would give it: the variables of a worker (`there`), and that.
     """

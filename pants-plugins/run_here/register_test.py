@@ -1,4 +1,4 @@
-"""What a program is given that is started here while workers execute everything else."""
+"""The variables of a program that starts here while workers execute everything else."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class TidyRequest(LintFilesRequest):
 
 @dataclass(frozen=True)
 class Files:
-    """What one process looks at: some of the files, or all of them."""
+    """The files that one process looks at: some of the files, or all of them."""
 
     paths: Tuple[str, ...]
     is_whole: bool

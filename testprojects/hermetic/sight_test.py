@@ -1,4 +1,4 @@
-"""What a Python test sees of the machine it runs on, when Pants runs it.
+"""The view of a Python test on the machine it runs on, when Pants runs it.
 
 Where a machine refuses namespaces, the tests of what they hide are skipped, and Pants has warned.
 They are not skipped because a seal was forgotten: then the machine would have allowed one.

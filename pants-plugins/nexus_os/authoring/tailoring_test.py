@@ -1,4 +1,4 @@
-"""What `tailor` proposes, and what it leaves to the author."""
+"""The targets that `tailor` proposes, and those that it leaves to the author."""
 
 from __future__ import annotations
 

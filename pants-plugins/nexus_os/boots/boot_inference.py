@@ -1,4 +1,4 @@
-"""What a run depends on: its configuration, its images, and the programs that play it."""
+"""The dependencies of a run: its configuration, its images, and the programs that play it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test of machines leaves behind."""
+"""The reports that a test of machines leaves behind."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class SpreadRequest:
 
 @dataclass(frozen=True)
 class Spread:
-    """What all batches left, each in a folder of its name below `BATCHES`.
+    """The files of all batches, each in a folder of its name below `BATCHES`.
 
     Without a plan nothing was played: the program says why, since it is given the same arguments.
     """

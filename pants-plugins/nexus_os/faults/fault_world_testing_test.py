@@ -1,4 +1,4 @@
-"""What a target adds to a file of faults, and which values of its fields are refused."""
+"""The parts that a target adds to a file of faults, and the values that its fields refuse."""
 
 from __future__ import annotations
 

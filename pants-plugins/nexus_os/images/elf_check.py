@@ -25,7 +25,7 @@ _EF_RISCV_RVE = 0x8
 
 
 def complaint(content: bytes, service: bool) -> Optional[str]:
-    """What is wrong with it, in words that follow the file's name; None if nothing is."""
+    """Return the problem of a file, in words that follow its name; None if it has no problem."""
     if content[:4] != b"\x7fELF":
         return f"is not an ELF file: it begins with {content[:4]!r}, and not with b'\\x7fELF'"
     if len(content) < _HEADER.size:

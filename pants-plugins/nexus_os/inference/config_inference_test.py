@@ -1,4 +1,4 @@
-"""What configurations name becomes their dependencies."""
+"""The files and nodes that configurations name become their dependencies."""
 
 from __future__ import annotations
 

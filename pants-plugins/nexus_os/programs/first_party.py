@@ -95,7 +95,7 @@ class Program:
     paths: Tuple[str, ...]  # What `sources` has for Python's path.
 
     def environment(self, prefix: str = "") -> Mapping[str, str]:
-        """What makes the PEX run this program, for sources laid out under `prefix`."""
+        """The variables by which the PEX runs this program, for sources laid out under `prefix`."""
         if self.release is not None:
             return FrozenDict({"PEX_MODULE": self.module})
         return FrozenDict({"PEX_EXTRA_SYS_PATH": ":".join(prefix + path for path in self.paths)})

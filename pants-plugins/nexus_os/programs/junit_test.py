@@ -1,4 +1,4 @@
-"""What reports say about runs that passed, failed, and broke before they began."""
+"""The reports of runs that passed, failed, and broke before they began."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ async def start_in_workspace(request: WorkspaceProgram, pex_env: PexEnvironment)
 def _environment(
     workspace: CompletePexEnvironment, python: Optional[PythonExecutable]
 ) -> Dict[str, str]:
-    """What a PEX needs, and the PATH of its caller: an engine is a program of the host."""
+    """Return a PEX's variables, with the PATH of its caller: an engine is a program of the host."""
     environment = dict(workspace.environment_dict(python=python))
     environment.pop("PATH", None)
     return environment

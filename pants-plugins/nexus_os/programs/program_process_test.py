@@ -146,7 +146,7 @@ def test_release_is_one_pex_that_is_told_which_program() -> None:
 
 
 def released_native_code(*others: str, **options: str) -> NativeCode:
-    """What an arm64 host takes, where a release has these files, too."""
+    """Return the native code of an arm64 host, of a release that has these files, too."""
     values = {"native_interpreter": "", "native_module": "some.builder", "programs": "", **options}
     native: NativeCode = run_rule_with_mocks(
         build_native_code,

@@ -1,4 +1,4 @@
-"""What fields say is found, or refused with the field's name."""
+"""The targets that fields name are found, or refused with the field's name."""
 
 from __future__ import annotations
 

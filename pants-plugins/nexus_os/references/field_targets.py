@@ -21,7 +21,7 @@ from nexus_os.targets.suggestion import nearest, offer
 
 @dataclass(frozen=True)
 class TargetReference:
-    """What a field says, and the types of target that it may mean; without any, all are."""
+    """The text of a field, and the types of target that it may mean; without any, all are."""
 
     owner: Address
     field: str

@@ -1,4 +1,4 @@
-"""What a zig source imports and embeds, as far as its text says so.
+"""The imports and embedded files of a zig source, as far as its text names them.
 
     @import("abi")          a module: some `zig_module` has this name
     @import("frame.zig")    a file beside it, found by the compiler

@@ -1,4 +1,4 @@
-"""What pytest finds in its sandbox, by what a target must see."""
+"""The files that pytest finds in its sandbox, by the access that a target has."""
 
 from __future__ import annotations
 

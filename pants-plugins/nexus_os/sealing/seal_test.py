@@ -1,4 +1,4 @@
-"""What the seal leaves in a home folder, and what it does when it is called wrongly or refused."""
+"""The home folder under the seal, and the seal's answers when it is called wrongly or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a test of machines pass: how the run must end, and with what explanation."""
+"""The outcome that a test of machines expects: how the run must end, and with what message."""
 
 from __future__ import annotations
 

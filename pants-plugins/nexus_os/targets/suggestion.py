@@ -1,4 +1,4 @@
-"""What the author of a BUILD file may have meant by a word that nothing knows."""
+"""Suggestions for the author of a BUILD file whose word is not known."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _CHECKED = {"Debug": ("-fsanitize-c=trap",), "ReleaseSafe": ("-fsanitize-c=trap"
 
 @dataclass(frozen=True)
 class CSettings:
-    """What the fields of an image say about its C and assembly."""
+    """The fields of an image that concern its C and assembly."""
 
     owner: Address
     optimize: str

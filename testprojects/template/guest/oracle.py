@@ -1,4 +1,4 @@
-"""What must never be, whatever the network does: an answer out of turn, or without a sender."""
+"""Events that must never be, whatever the network does: answers out of turn or without a sender."""
 
 from __future__ import annotations
 

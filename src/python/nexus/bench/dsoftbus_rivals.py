@@ -1,4 +1,4 @@
-"""What a user would pick instead of DSoftBus: asyncio's TLS 1.3 and `grpc.aio`, measured likewise.
+"""The alternatives to DSoftBus: asyncio's TLS 1.3 and `grpc.aio`, measured likewise.
 
 Every function does its work once, both ends in this process, and returns its processor time.
 """

@@ -1,4 +1,4 @@
-"""What the benchmark of the bus needs is given, or made by Pants; the measuring is not tested."""
+"""Inputs of the bus's benchmark are given, or made by Pants; the measuring is not tested."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, Any]:
 
 
 def _instructions(samples: Mapping[str, _Samples], name: str) -> int:
-    """What QEMU executed: what the native engine counted, or about what the reference did."""
+    """Return the count of QEMU's instructions: the native engine's, or about the reference's."""
     if "native" in samples:
         return samples["native"].instructions[name]
     return samples["reference"].instructions[name] * _REFERENCE_DIVISOR
@@ -221,7 +221,7 @@ def _measure_debugged(
 def _measure_stops(
     engines: Mapping[str, Command], folder: Path, say: Say
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """What is left of the speed with a stop, and what one costs that is met: what, name, engine."""
+    """Measure the speed left with a stop, and the cost of one that is met: what, name, engine."""
     kernel = folder / "stops.elf"
     kernel.write_bytes(STOPS.elf())
     found: dict[str, dict[str, dict[str, float]]] = {"left": {}, "met_us": {}}

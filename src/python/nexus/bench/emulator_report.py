@@ -104,7 +104,7 @@ def _pairs(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]:
-    """What one operation of a kernel costs, and how that compares with QEMU."""
+    """Render the cost of one operation of a kernel, and how it compares with QEMU."""
     names = [name for name in STORMS if name in figures]
     if not names:
         return []
@@ -148,7 +148,7 @@ def _harts(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _debugged(ratios: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """What is left of an engine's speed while a debugger waits for a stop that does not come."""
+    """Render the speed that is left while a debugger waits for a stop that does not come."""
     engines = list(next(iter(ratios.values())))
     rows = [[name, *(f"{found[e]:.2f}" for e in engines)] for name, found in ratios.items()]
     return _table(["speed between stops of a debugger (without one = 1)", *engines], rows)
@@ -179,7 +179,7 @@ def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
 def _programs(
     programs: Mapping[str, Mapping[str, float]], start: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
-    """What users start, against a QEMU that runs the guest that ends at once."""
+    """Render the cost of programs' starts, against a QEMU whose guest ends at once."""
     base = start.get(_QEMU, {}).get("cpu_s")
     rows = []
     for name, found in programs.items():

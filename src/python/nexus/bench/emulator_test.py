@@ -1,4 +1,4 @@
-"""What the benchmark of the emulator refuses before it builds anything."""
+"""The benchmark of the emulator refuses wrong names before it builds anything."""
 
 from __future__ import annotations
 

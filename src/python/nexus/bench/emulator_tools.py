@@ -1,4 +1,4 @@
-"""What the emulator's benchmark needs and was not given: made here, or by Pants.
+"""Inputs of the emulator's benchmark that were not given: made here, or by Pants.
 
 Compiling takes LLVM.  Where it is importable it is used; else Pants, which brings its own, packages
 interpreter, translator and guest images, so that one command without options measures everything.

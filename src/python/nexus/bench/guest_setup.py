@@ -1,4 +1,4 @@
-"""What a guest sets up before the loop that is measured: modes, handlers, page tables, devices."""
+"""The setup of a guest before the measured loop: modes, handlers, page tables, devices."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def processor_model() -> str:
-    """What Linux calls the processor; its architecture where that has no name."""
+    """Return Linux's name for the processor; its architecture where it has no name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -27,7 +27,7 @@ def describe_machine() -> str:
 
 
 def machine_facts(qemu: str) -> dict[str, str]:
-    """What figures depend on that compare with the program `qemu`, as JSON has it."""
+    """Return the facts that figures against the program `qemu` depend on, as JSON has them."""
     version = "absent"
     if shutil.which(qemu):
         said = subprocess.run([qemu, "--version"], capture_output=True, text=True, check=True)

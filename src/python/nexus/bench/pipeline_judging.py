@@ -1,4 +1,4 @@
-"""What is made of runs of Pants: figures, where the time went, whether the right processes ran."""
+"""Judgement of runs of Pants: figures, where the time went, whether the right processes ran."""
 
 from __future__ import annotations
 

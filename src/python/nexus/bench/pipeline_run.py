@@ -108,7 +108,7 @@ class Clone:
         return seconds, log
 
     def addresses(self, *arguments: str) -> frozenset[str]:
-        """What a goal such as `dependents` lists, a line each."""
+        """List the addresses that a goal such as `dependents` prints, a line each."""
         found = self.pants("--no-stats-log", "-lwarn", *arguments)
         # The log has Pants's own warnings, too.
         return frozenset(line for line in found.log.splitlines() if _ADDRESS.fullmatch(line))

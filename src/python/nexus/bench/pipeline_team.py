@@ -1,4 +1,4 @@
-"""What a second worker is worth: the same work on one worker, and on two of one processor each.
+"""The worth of a second worker: the same work on one, and on two of one processor each.
 
 The server and the workers are those of `ci:remote_cache`, all on this machine.  Every process of
 a turn is executed, and turns alternate.  Pants needs a processor of its own before its first

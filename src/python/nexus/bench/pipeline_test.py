@@ -1,4 +1,4 @@
-"""What is made of runs of Pants; the runs themselves are the benchmark's."""
+"""The judgement of runs of Pants; the runs themselves are the benchmark's."""
 
 from __future__ import annotations
 

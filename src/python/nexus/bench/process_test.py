@@ -1,4 +1,4 @@
-"""What a process took is its own, not that of the benchmark that started it."""
+"""The measured cost of a process is its own, not that of the benchmark that started it."""
 
 from __future__ import annotations
 

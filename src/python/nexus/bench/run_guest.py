@@ -22,7 +22,7 @@ UNTIL_NS: Final = 1000 * 10**9
 
 
 def options_of(argv: list[str], observer: Observer | None = None) -> MachineOptions:
-    """What ENGINE KERNEL DISK HARTS [NATIVE_BLOB [TRANSLATIONS]] mean; DISK may be empty."""
+    """Parse ENGINE KERNEL DISK HARTS [NATIVE_BLOB [TRANSLATIONS]]; DISK may be empty."""
     engine, kernel, disk, harts, *code = argv
     blob, translations = [*(Path(path).read_bytes() for path in code), None, None][:2]
     drives = []

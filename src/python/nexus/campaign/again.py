@@ -1,4 +1,4 @@
-"""What is done with a replay file: run it again, shrink it, find its window.
+"""The uses of a replay file: run it again, shrink it, find its window.
 
 Each prints a story and returns an exit code; `nexus world` and `ci:simulate` are two doors to it.
 """

@@ -1,4 +1,4 @@
-"""What the runs of a campaign execute of the guest, added up: files for tools, pages for people.
+"""The guest code that a campaign executes, added up: files for tools, pages for people.
 
 Imported by campaigns that want coverage alone.  Which runs there were matters, their order and the
 number of processes do not.
@@ -34,7 +34,7 @@ Sources = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 def executed_of(plan: Plan, instruments: Instruments) -> Executed:
-    """What the machines of one run have executed.
+    """Return the code that the machines of one run have executed.
 
     A machine whose image is not an executable has nothing that could be named; it is left out.
     """

@@ -1,4 +1,4 @@
-"""What a campaign's runs execute, added up: in any order the same, with lines or without."""
+"""The code that a campaign executes, added up: in any order the same, with lines or without."""
 
 from __future__ import annotations
 

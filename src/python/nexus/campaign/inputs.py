@@ -1,4 +1,4 @@
-"""What every program of fault worlds is given: scenarios, images, an engine; options and files."""
+"""The inputs of programs of fault worlds: scenarios, images, an engine; options and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an oracle sees of one run: values, complete and frozen; no engine, no file, no clock."""
+"""An oracle's view of one run: values, complete and frozen; no engine, no file, no clock."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def check(observation: Observation) -> Iterator[Violation]:
 
 
 def _passed(observation: Observation, auditor: str, history: History) -> Iterator[Violation]:
-    """What only the store has refused: the gateway should have, and has no second wall behind it.
+    """Find calls that only the store refused: the gateway should have refused them before.
 
     Keys that no call of a client has, are those of what must be refused.
     """

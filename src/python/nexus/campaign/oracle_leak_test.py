@@ -1,4 +1,4 @@
-"""What services hold after quiet, and which of them holds too much."""
+"""The resources that services hold after quiet, and services that hold too many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BOOT = "workload: boot 00"
 
 
 def observed(*texts: str, heal_s: int = 0, steps: tuple[Step, ...] = ()) -> Observation:
-    """What A printed, a line every second."""
+    """Return an observation in which A prints these texts, a line every second."""
     lines = tuple(Line(n * S, "A", text) for n, text in enumerate(texts))
     return observation(lines=lines, heal_ns=heal_s * S, steps=steps)
 

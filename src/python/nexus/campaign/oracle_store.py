@@ -1,4 +1,4 @@
-"""What the state store promises of one key, as a model for the checker of `oracle_linear`.
+"""The state store's promises for one key, as a model for the checker of `oracle_linear`.
 
 A state is the value that readers see, and the values that a power cut may bring back: the durable
 one and every one since.  None stands for a key that is not there.

@@ -21,7 +21,7 @@ FAILURES_MAX: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What the page shows of coverage: a sentence, the figures of parts, names of files beside."""
+    """The coverage on the page: a sentence, the figures of parts, names of files beside."""
 
     text: str
     parts: Sequence[PartFigures]

@@ -1,4 +1,4 @@
-"""What one run is made from, besides its scenario: a seed, and what was taken away from it."""
+"""The recipe of one run, besides its scenario: a seed, and the faults and steps left out of it."""
 
 from __future__ import annotations
 

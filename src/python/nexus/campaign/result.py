@@ -1,4 +1,4 @@
-"""What a campaign keeps of each run, and the file that holds all of it.
+"""The results of a campaign, run by run, and the file that holds all of them.
 
 What depends on the host alone (wall time, processes) stands apart, so that the rest of two files
 can be compared.

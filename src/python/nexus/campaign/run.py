@@ -247,7 +247,7 @@ class _Run:
         )
 
     def _own_violations(self, world: World) -> Iterator[Violation]:
-        """What every scenario forbids: a fault of a guest, a fault that never came."""
+        """Find breaches of every scenario's own rules: a guest's fault, a fault that never came."""
         config = self._prepared.scenario.config
         verdict = self._judge.verdict
         if verdict is not None and (

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def without_numbers(lines: Sequence[str]) -> list[str]:
-    """What stays the same from guest to guest."""
+    """Replace the numbers in lines, which differ from guest to guest."""
     return [" ".join(re.sub(r"[0-9]+(\.[0-9]+)?", "N", line).split()) for line in lines]
 
 

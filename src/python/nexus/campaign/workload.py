@@ -1,4 +1,4 @@
-"""What clients do while faults happen: steps drawn from the seed, written into the nodes' blobs.
+"""The steps of clients while faults happen: drawn from the seed, written into the nodes' blobs.
 
 A step is a line of text such as `at 400 ms put key 2, 4 tries`, so that a replay names it and the
 shrinker can leave it out; every step is drawn by itself, so the others stay as they were.  The

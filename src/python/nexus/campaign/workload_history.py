@@ -1,4 +1,4 @@
-"""What clients printed, as the calls and answers that oracles read.
+"""The output of clients, read as the calls and answers that oracles judge.
 
     workload: boot <tag>
     workload: call <tag>.<step>.<try> <what> [<key> [<value>]]

@@ -1,4 +1,4 @@
-"""What every command accepts, read from the parsers themselves: for completion and for the manual.
+"""The options of every command, read from the parsers themselves: for completion and the manual.
 
 Importing all programs takes a second; only commands that print about commands do it.
 """

@@ -1,4 +1,4 @@
-"""What the standard streams are never changes a verdict: whole commands under a shell.
+"""No kind of standard stream changes a verdict: whole commands under a shell.
 
 `nexus.entry.program_test` tries every kind of stream and output; here each kind of command is
 tried, because each prints in its own way.

@@ -149,7 +149,7 @@ def parse(argv: Sequence[str]) -> Options:
 
 
 def _fastest(blob: Path | None, translations: Path | None) -> str:
-    """What `auto` stands for on this host; every engine gives the same bytes."""
+    """Return the engine that `auto` means on this host; every engine gives the same bytes."""
     if blob is None:
         return "reference"
     from nexus.emulator.native.processor import host

@@ -1,4 +1,4 @@
-"""What `nexus vm run` boots: firmware, kernel, initial RAM disk, arguments, device tree.
+"""The boot options of `nexus vm run`: firmware, kernel, initial RAM disk, arguments, device tree.
 
 The options are those of QEMU, and its spelling with one dash is understood, too.
 """

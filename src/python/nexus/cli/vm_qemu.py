@@ -231,7 +231,7 @@ def _started(
 
 
 def _ending(code: int, errors: IO[bytes], until: bytes | None) -> Ending:
-    """What it means that QEMU ended: the guest's verdict, or that there was none."""
+    """Return the meaning of QEMU's end: the guest's verdict, or a fault that left none."""
     errors.seek(0)
     said = errors.read(_ERROR_BYTES_MAX).decode("utf-8", "replace").splitlines()
     complaints = [line for line in said if line.startswith(PROGRAM) and "warning:" not in line]

@@ -1,4 +1,4 @@
-"""What `nexus vm run` records of the guest: coverage and a profile, each into a file."""
+"""The recordings of `nexus vm run`: coverage and a profile, each into a file."""
 
 from __future__ import annotations
 

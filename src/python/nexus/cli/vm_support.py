@@ -79,7 +79,7 @@ def write_guest(folder: Path, source: str) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """What the process needs to find our modules, and QEMU."""
+    """Return the environment in which a process finds our modules, and QEMU."""
     return {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ.get("PATH", os.defpath)}
 
 

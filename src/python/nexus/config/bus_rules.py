@@ -1,4 +1,4 @@
-"""What must hold of a node on the bus, whichever file describes it.
+"""Rules that a node on the bus must satisfy, whichever file describes it.
 
 One set of rules: for `[dsoftbus]` of a guest's file (nexus.config.rules), and for the `bus.toml`
 of a node in Python.  Each rule yields the problems it finds; `at` is where in the file the
@@ -84,7 +84,7 @@ def check_own_key(peers: Sequence[BusPeer], own: bytes, at: str) -> Problems:
 
 
 def check_discovery(announce: Sequence[str], interval_ms: int, ttl_ms: int, at: str) -> Problems:
-    """What is announced is announced once, and a peer outlives the time between two announces."""
+    """Find services that are announced twice, and peers that expire between two announcements."""
     yield from find_duplicates(announce, f"{at}announce", "", "service")
     if ttl_ms <= interval_ms:
         yield Problem(

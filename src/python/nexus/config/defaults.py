@@ -1,4 +1,4 @@
-"""What a node is when its file says nothing: tables, changed here and nowhere else.
+"""The values of a node whose file says nothing: tables, changed here and nowhere else.
 
 Least privilege: a default route or grant is there because the service named first cannot do its
 work without it.  Routes whose ends are not both started are left out of the compiled blob.

@@ -1,4 +1,4 @@
-"""What a node and a world are where their files say nothing: every value, as docs/spec has it."""
+"""The defaults of nodes and worlds: every value, as docs/spec has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: a list of problems, one line each."""
+"""The problems of a configuration: a list, one line each."""
 
 from __future__ import annotations
 

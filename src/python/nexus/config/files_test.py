@@ -1,4 +1,4 @@
-"""What is in a file: bytes, pipes and devices, and keys that stand in files of their own."""
+"""How files are read: bytes, pipes and devices, and keys that stand in files of their own."""
 
 from __future__ import annotations
 

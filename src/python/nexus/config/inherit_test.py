@@ -1,4 +1,4 @@
-"""What comes out of files over files, and which file a mistake is in."""
+"""The result of files that extend files, and the file that each mistake is reported in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does to a file by mistake: each is one line with file, line and a way out."""
+"""Mistakes of people who write files: each is one line with file, line and a way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold between the values of a node's file.
+"""Rules between the values of a node's file.
 
 Each rule is one function that yields the problems it finds; `RULES` is the list of them.  All
 rules run, so that one pass shows every mistake.

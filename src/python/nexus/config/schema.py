@@ -41,7 +41,7 @@ NodeFilePart: type[BaseModel] = partial_of(NodeConfig)
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What the models refuse and JSON Schema cannot say; `said` is in the message then."""
+    """A rule of the models that JSON Schema cannot state; `said` is in the message then."""
 
     said: str
     why: str

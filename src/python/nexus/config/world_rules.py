@@ -1,4 +1,4 @@
-"""What must hold between the values of a world's file, and between its nodes.
+"""Rules between the values of a world's file, and between its nodes.
 
 The shape of each value is checked before; see `nexus.config.rules` for one node.
 """

@@ -1,4 +1,4 @@
-"""What a reader of JUnit finds in a report, whatever the texts of its cases hold."""
+"""A JUnit report as its reader finds it, whatever the texts of its cases hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal gets of a text from elsewhere."""
+"""Texts from elsewhere, as a terminal gets them."""
 
 from __future__ import annotations
 

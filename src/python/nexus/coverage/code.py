@@ -49,7 +49,7 @@ class Part:
         return digest.hexdigest()
 
     def page_at(self, virtual: int) -> bytes | None:
-        """What a loader puts into the page at a virtual address; None if no code is in it."""
+        """Return the page that a loader lays at a virtual address; None if no code is in it."""
         page = bytearray(PAGE_BYTES)
         found = False
         for stretch in self.stretches:

@@ -1,4 +1,4 @@
-"""What was executed of each part of an image: `coverage.json`, written after a run and merged.
+"""The executed code of each part of an image: `coverage.json`, written after a run and merged.
 
 The file holds, for each page with code, bits of its half-words as hexadecimal numbers: bit n is
 the half-word at n * 2.  Same runs, same bytes, in whatever order they are merged.
@@ -76,7 +76,7 @@ class Page:
 
 @dataclass(slots=True)
 class Executed:
-    """What some runs have executed, by part: its name, the digest of its code, its pages."""
+    """The code that some runs executed, by part: its name, the digest of its code, its pages."""
 
     runs: int = 0
     has_branches: bool = True
@@ -99,7 +99,7 @@ class Executed:
 
 
 class Reached:
-    """What was executed of one part, laid out for many questions about its addresses."""
+    """The executed code of one part, laid out for many questions about its addresses."""
 
     def __init__(self, pages: Mapping[int, Page]) -> None:
         # Of each page a text of digits, one for each half-word, which is searched at once.

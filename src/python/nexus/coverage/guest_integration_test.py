@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def coverage(run: Path) -> Coverage:
-    """What it comes to."""
+    """Combine a run's coverage with the table of lines."""
     return combine(read_executed(run), read_lines_file(LINES))
 
 

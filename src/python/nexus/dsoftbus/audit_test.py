@@ -1,4 +1,4 @@
-"""What each record says, to the letter, and how loudly; and what a record never shows."""
+"""The text and the level of each record, to the letter, and values that no record shows."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ _ROOM_LEAST: Final = BUFFER_BYTES_MAX // 2
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How what lies on a stream is told apart: from its head comes its length, or that it has none.
+    """The way to cut a stream into requests and answers: each head gives the length of the whole.
 
-    A length that is an outcome is the reason why nothing behind it can be told apart either.
+    A length that is an outcome is the reason why nothing behind it can be cut either.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer's bytes, or what claims to be one."""
+    """The bytes of an answer, which is not yet known to be well-formed."""
 
     frame: bytes
     is_message: bool = False
@@ -54,7 +54,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Nonsense:
-    """What came on the peer's stream of calls has no next request; the stream was reset."""
+    """The answer to a peer whose stream of calls has no next request; the stream was reset."""
 
     outcome: Outcome
     frame: bytes

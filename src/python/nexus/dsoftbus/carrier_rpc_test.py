@@ -152,7 +152,7 @@ def test_a_peer_that_resets_the_offer_is_called_by_frames_from_then_on() -> None
 
 
 def test_a_peer_that_never_heard_of_it_sees_one_stream_that_it_does_not_know() -> None:
-    """What an earlier release does: its owner resets a stream of a name that it does not serve."""
+    """An earlier release behaves so: its owner resets a stream whose name it does not serve."""
     a = Carrier(Role.INITIATOR, MODEL, Mode.AUTO)
     old = Mux(Role.RESPONDER)
     old.start()

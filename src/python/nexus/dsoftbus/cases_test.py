@@ -1,4 +1,4 @@
-"""What guest and host both decide (rate, binding, discovery, replay), held to one table of cases.
+"""Decisions of guest and host (rate, binding, discovery, replay), held to one table of cases.
 
 The table and what its lines mean are in the guest's `cases_test.zig`.
 """

@@ -61,7 +61,7 @@ def frame_of(request: Request, name: int, deadline_ms: int) -> bytes:
 
 
 def essence(verdict: Forward | Answer) -> object:
-    """What is the same for a message and its frame."""
+    """Return the parts of a verdict that are the same for a message and for its frame."""
     if isinstance(verdict, Forward):
         return verdict.request, verdict.opcode, verdict.deadline_ns
     return verdict.audit

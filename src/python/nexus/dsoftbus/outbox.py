@@ -1,4 +1,4 @@
-"""What a session has to say: sealed messages in pieces that no other owner has.
+"""The output of a session: sealed messages in pieces that have one owner.
 
 A piece is filled with messages one behind the other, so that a call of the transport sends several,
 and is never used again: a transport may send from it after `write` has returned.

@@ -1,4 +1,4 @@
-"""What a peer may (the gateway's decision, what is a change), held to one table with the guest.
+"""The permissions of a peer, and which calls are changes: one table that host and guest play.
 
 The table and what its lines mean are in the guest's `policy_cases_test.zig`.
 """

@@ -1,4 +1,4 @@
-"""What a remote caller must not achieve: the four refusals, end to end over two sessions.
+"""The four refusals of remote callers, end to end over two sessions.
 
 Node A dials, node B serves.  B's gateway forwards to a fake samgrd that records what reaches it.
 """

@@ -1,4 +1,4 @@
-"""What comes into one room displaces nothing of another, and all of it stays in order."""
+"""Items of one room displace none of another room, and all items stay in order."""
 
 from __future__ import annotations
 

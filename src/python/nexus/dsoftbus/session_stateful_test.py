@@ -94,7 +94,7 @@ class TwoSessions(RuleBasedStateMachine):
 
     @invariant()
     def frames_arrive_in_order_or_not_at_all(self) -> None:
-        """What was received is a beginning of what was sent, even on a damaged wire."""
+        """The received frames are a beginning of the sent frames, even on a damaged wire."""
         for side in (0, 1):
             got = self.received[side]
             assert got == self.sent[side][: len(got)]

@@ -188,7 +188,7 @@ def _virtio(
 def _stateful_of(
     drives: Sequence[AttachedDrive], slots: Mapping[int, VirtioMmio]
 ) -> Iterator[Stateful]:
-    """What a snapshot holds of drives and transports; a drive of another kind keeps its own."""
+    """Yield a snapshot's drives and transports; a drive of another kind keeps its own state."""
     yield from (disk.drive for disk in drives if isinstance(disk.drive, Stateful))
     for slot in sorted(slots):
         yield slots[slot]

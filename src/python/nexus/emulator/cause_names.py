@@ -1,4 +1,4 @@
-"""What privilege levels, exceptions and interrupts are called where people read of them."""
+"""Names of privilege levels, exceptions and interrupts, for texts that people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded as executed: the same on both engines, and nothing else of a run changes.
+"""The record of executed code: the same on both engines, and nothing else of a run changes.
 
 Needs the compiled interpreter, which Pants puts beside the test (see BUILD).
 """

@@ -1,4 +1,4 @@
-"""What an executable says it was built for."""
+"""The extensions that an executable says it was built for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a debugger's resume packets ask for: to go on, or to step one hart.
+"""A debugger's resume packets: they let all harts go on, or step one hart.
 
 c [addr]   s [addr]   C sig[;addr]   S sig[;addr]   vCont[;action[:thread]]...
 

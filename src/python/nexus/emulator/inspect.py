@@ -106,7 +106,7 @@ def write_csr(core: Core, number: int, value: int) -> bool:
 
 
 def doing(machine: Machine, number: int) -> str:
-    """What a hart is doing, to end a line about it; empty where its turn is still to come."""
+    """Describe a hart's activity as the end of a line; empty where its turn is still to come."""
     if machine.core(number).state[s.WAITING]:
         return ", waits (wfi)"
     return ", its turn" if number == machine.turn else ""

@@ -30,7 +30,7 @@ MAGICS = (b"RISCV\0\0\0", b"RSC\x05")
 
 
 def with_headers(base: int, entry: int, kind: int = 2, code: bytes = CODE) -> bytes:
-    """What a linker without a script makes: one segment that begins with the file's headers."""
+    """Return an ELF like a linker's without a script: its one segment begins with the headers."""
     at = 0x1000
     header = struct.pack(
         "<16sHHIQQQIHHHHHH",

@@ -1,4 +1,4 @@
-"""What the page tables of a hart map, as ranges; looking sets no bits and touches no device."""
+"""The page tables of a hart, as ranges; looking sets no bits and touches no device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file to boot is: an ELF, Linux's `Image`, either of them in gzip, or flat code.
+"""The forms of a file to boot: an ELF, Linux's `Image`, either of them in gzip, or flat code.
 
 An `Image` begins with 64 bytes (Linux, "Boot image header in RISC-V Linux"):
 

@@ -71,7 +71,7 @@ def program(text: str) -> bytes:
 
 
 def flags_of(recorder: Recorder) -> dict[int, int]:
-    """What a machine executed: flags by address, whatever pages lay there one after the other."""
+    """Return a machine's flags by address, whatever pages lay there one after the other."""
     found: dict[int, int] = {}
     for page in recorder.pages():
         for half, flags in enumerate(page.flags):

@@ -1,4 +1,4 @@
-"""What a kernel finds at power-on: a device tree in memory, and the reset ROM that points to it.
+"""The memory that a kernel finds at power-on: a device tree, and the reset ROM that points to it.
 
 The tree has the nodes, names and values that QEMU's `virt` passes, for the devices we model.  The
 hart starts where the ROM's code would have jumped to, with the registers it would have set.
@@ -187,7 +187,7 @@ def _cpu(options: BoardOptions, number: int) -> Node:
 
 
 def _extensions(cpu: Cpu) -> dict[str, bytes]:
-    """What newer kernels read instead of `riscv,isa`.
+    """Return the properties that newer kernels read instead of `riscv,isa`.
 
     A plain rv64imac has the tree that it always had, so that what was recorded of it stays true.
     """

@@ -22,7 +22,7 @@ Make = Callable[[Observer], MachineOptions]
 
 
 class Round(NamedTuple):
-    """What a debugger finds when the machine has stopped."""
+    """The state of a stopped machine, as a debugger finds it."""
 
     stop: Stop
     hit: Hit | None

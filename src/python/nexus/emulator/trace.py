@@ -1,4 +1,4 @@
-"""What a machine does, as lines of text: every instruction, or every trap.
+"""A machine's work as lines of text: every instruction, or every trap.
 
     1234 S 0000000080200124 kernel_main+0x24: 00a00893  addi a7, zero, 10
     1301 U 0000000000010458 trap 8 ecall from user, value 0x0

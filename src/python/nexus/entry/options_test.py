@@ -1,4 +1,4 @@
-"""What is wrong with options, whichever way they are wrong."""
+"""The parser's messages for wrong options, whichever way they are wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nexus.entry.options import StrictParser, file_name
 
 
 class Refused(Exception):
-    """What a parser says of a command line."""
+    """The message of a parser that refuses a command line."""
 
 
 class Parser(StrictParser):

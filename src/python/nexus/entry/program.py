@@ -33,7 +33,7 @@ Main = Callable[[list[str]], "int | None"]
 
 
 class Text(Enum):
-    """What the text on the standard output is."""
+    """The meaning of the text on the standard output."""
 
     ANSWER = "the answer itself: without it the program has failed"
     REPORT = "a report on the way to a verdict, which it must not change"

@@ -1,4 +1,4 @@
-"""What a peer reaches behind a session: streams, the gateway; and discovery before one."""
+"""The code that a peer reaches: behind a session streams and the gateway; before one discovery."""
 
 from __future__ import annotations
 

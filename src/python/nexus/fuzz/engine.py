@@ -40,7 +40,7 @@ class EngineError(NexusError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run found: inputs tried, edges reached, and at most one input that failed."""
+    """The result of one run: inputs tried, edges reached, and at most one input that failed."""
 
     runs: int
     edges: int

@@ -30,7 +30,7 @@ _EXAMPLES: Final[tuple[Any, ...]] = (
 
 
 def _run(data: bytes) -> None:
-    """What is read is written again, and read as the same."""
+    """Read a message, write it again, and read it as the same."""
     if not data:
         return
     kind = KINDS[data[0] % len(KINDS)]

@@ -1,4 +1,4 @@
-"""What serves a permitted peer: transfers of values, ranges of files, a node's log."""
+"""The servers of a permitted peer: transfers of values, ranges of files, a node's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be fuzzed: a function that takes any bytes and returns, unless there is a defect.
+"""A target to fuzz: a function that takes any bytes and returns, unless there is a defect.
 
 A target swallows the errors that its package declares for bad input; whatever else comes out of
 it, an assertion included, is a finding.

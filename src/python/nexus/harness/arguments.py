@@ -61,7 +61,7 @@ Wireshark), summary.json, junit.xml, trace.txt and result.txt.  See docs/testing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for."""
+    """The options of a run, as its caller gave them."""
 
     world: Path | None
     node: Path | None

@@ -1,4 +1,4 @@
-"""What the runner asks of an engine: the thing that makes a plan's machines run.
+"""The interface between the runner and an engine, which makes a plan's machines run.
 
 Two exist: `virtual` (our emulator in a simulated world) and `qemu` (one QEMU a machine).
 """
@@ -43,16 +43,16 @@ class Engine(Protocol):
 
     @property
     def instruments(self) -> Instruments | None:
-        """What records the machines, if something does."""
+        """Return the instruments that record the machines; None without any."""
 
     def step(self, limit_ns: int) -> Step:
         """Go on for a little while, not beyond `limit_ns`; say what came of it."""
 
     def states(self) -> dict[str, str]:
-        """What each machine is up to, in words."""
+        """Describe the present activity of each machine, by label."""
 
     def why_stuck(self, machine: str) -> str:
-        """What a machine that stopped as stuck is caught in, as the rest of a sentence."""
+        """Describe the loop that a stuck machine is caught in, as the rest of a sentence."""
 
     def post_mortem(self) -> dict[str, list[str]]:
         """The last state of each machine that can be looked into, a line each."""
@@ -70,7 +70,7 @@ class Engine(Protocol):
         """SHA-256 over all trace lines."""
 
     def ephemerals(self) -> dict[str, list[bytes]]:
-        """What may be a machine's ephemeral secrets: reads of its entropy of a key's length."""
+        """Return each machine's possible ephemeral secrets: entropy reads of a key's length."""
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""

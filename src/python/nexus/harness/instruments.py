@@ -1,4 +1,4 @@
-"""What a run records of its machines besides what they say: coverage and a profile."""
+"""The instruments of a run, which record more than the machines' output: coverage, a profile."""
 
 from __future__ import annotations
 

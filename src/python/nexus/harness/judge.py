@@ -274,7 +274,7 @@ class Judge:
         self._end(MISSING[missing.phase], f"{reason} without {self._describe(missing)}", missing)
 
     def _describe(self, expectation: Expectation) -> str:
-        """What is missing, and whether it is there except for its newline."""
+        """Describe a missing marker, and say whether it is there except for its newline."""
         return describe_missing(expectation, self.unfinished(expectation.machine))
 
     def _end(

@@ -1,4 +1,4 @@
-"""What a failed run shows of its machines: the last lines of each console, and its last state."""
+"""The end of a failed run: the last lines of each console, and each machine's last state."""
 
 from __future__ import annotations
 

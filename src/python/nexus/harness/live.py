@@ -30,7 +30,7 @@ LANES_MAX: Final = 12
 
 @dataclass(slots=True)
 class _Lane:
-    """What is shown of one machine."""
+    """The state of one machine as it is shown."""
 
     markers: int = 0
     lines: int = 0

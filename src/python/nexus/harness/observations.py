@@ -1,4 +1,4 @@
-"""What a run recorded of its machines, ready to be written."""
+"""The records that a run made of its machines, ready to be written."""
 
 from __future__ import annotations
 

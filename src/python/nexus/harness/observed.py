@@ -27,7 +27,7 @@ Parts = dict[str, profile.Naming]  # By the label of the machine.
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """What a machine was booted from: its label, the image's name for people, and its content."""
+    """The image that a machine booted: the machine's label, the image's name and its content."""
 
     label: str
     name: str

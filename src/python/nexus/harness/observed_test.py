@@ -1,4 +1,4 @@
-"""What a run recorded becomes files and notes, of each machine, and only what was asked for."""
+"""The records of a run become files and notes, for each machine, if they were asked for."""
 
 from __future__ import annotations
 

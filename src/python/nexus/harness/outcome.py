@@ -44,7 +44,7 @@ class Outcome(Enum):
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with."""
+        """The exit code that the process ends with."""
         return self.value[1]
 
 

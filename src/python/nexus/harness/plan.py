@@ -1,4 +1,4 @@
-"""What a run is to do, complete and checked: machines with their bytes, expectations, budgets.
+"""The plan of a run, complete and checked: machines with their bytes, expectations, budgets.
 
 A plan holds values only.  `loading` makes one from files and arguments, `runner` plays it on an
 engine, `judge` holds it against what the consoles say.

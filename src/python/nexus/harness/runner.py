@@ -48,7 +48,7 @@ Breakable = Callable[[], AbstractContextManager[None]]
 
 @dataclass(slots=True)
 class Record:
-    """What a run leaves behind."""
+    """The record of a run: its verdict, its capture and its consoles."""
 
     plan: Plan
     judge: Judge

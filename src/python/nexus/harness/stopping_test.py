@@ -93,7 +93,7 @@ def test_a_signal_between_two_lines_breaks_off_the_next() -> None:
 
 
 def read_only(out: Path, *options: str) -> tuple[int, str]:
-    """What comes of a run whose files are read, and which needs no machine."""
+    """Run with files that are read and no machine; return the exit code and the message."""
     began = time.monotonic()
     given = arguments.parse([*options, "--out", str(out), "--wall-seconds", "1"])
     code = Program(given, load_plan, lambda *_: pytest.fail("nothing is to boot")).run()

@@ -86,11 +86,11 @@ class VirtualEngine:
         )
 
     def states(self) -> dict[str, str]:
-        """What each machine is up to, in words."""
+        """Describe the present activity of each machine, by label."""
         return self._world.states()
 
     def why_stuck(self, machine: str) -> str:
-        """What a machine is caught in."""
+        """Describe the loop that a machine is caught in."""
         from nexus.emulator.post_mortem import describe_loop
 
         emulated = self._emulated()[machine]
@@ -136,11 +136,11 @@ class VirtualEngine:
         return self._world.trace.digest()
 
     def ephemerals(self) -> dict[str, list[bytes]]:
-        """What may be a machine's ephemeral secrets: reads of its entropy of a key's length."""
+        """Return each machine's possible ephemeral secrets: entropy reads of a key's length."""
         return {label: list(entropy.keys) for label, entropy in self._entropy.items()}
 
     def disks(self) -> dict[str, bytes]:
-        """What is on the disks of each machine of the emulator now, by label and slot."""
+        """Return the present content of each emulated machine's disks, by label and slot."""
         return {
             f"{label}.drive{disk.slot}": disk.drive.read(0, disk.drive.size_bytes)
             for label, machine in self._emulated().items()

@@ -1,5 +1,7 @@
-"""What a run leaves for people and pipelines, to the letter: exit codes, last words, the report of
-test cases, and how texts and times are written."""
+"""The words of a run for people and pipelines, to the letter.
+
+They are exit codes, last words, reports of test cases, and the forms of texts and times.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with an image."""
+"""The errors of images."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Entry:
 
     @property
     def key(self) -> tuple[bytes, bytes, bytes]:
-        """What entries are sorted by."""
+        """The key by which entries are sorted."""
         return self.bundle.encode(), self.version.encode(), self.path.encode()
 
 

@@ -54,7 +54,7 @@ Acquire::Retries "2";
 
 
 class FetchError(NexusError):
-    """What is needed cannot be had on this host; the text says why, in one line."""
+    """A file that this host cannot have; the text says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

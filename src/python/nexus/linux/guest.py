@@ -118,7 +118,7 @@ while :; do sleep 3600; done
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What a machine boots."""
+    """The three files that a machine boots."""
 
     firmware: bytes
     kernel: bytes

@@ -1,4 +1,4 @@
-"""What the Linux guest is put together from: packages taken apart, modules, the archive."""
+"""The parts of the Linux guest: packages taken apart, modules, the archive."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _NS_PER_S: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for."""
+    """The options of a run, as its caller gave them."""
 
     cases: tuple[str, ...]
     folder: Path
@@ -55,7 +55,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the cases work with."""
+    """The files and folders that the cases work with."""
 
     files: dict[str, Path]
     native_blob: Path
@@ -69,7 +69,7 @@ class Bench:
 
     @property
     def engine(self) -> single.Engine:
-        """What runs single machines."""
+        """The engine that runs single machines."""
         return single.Engine(native_blob=self.native_blob.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""What was tried with Linux, as a JUnit report: passed, failed, or not tried and why."""
+"""The cases tried with Linux, as a JUnit report: passed, failed, or not tried and why."""
 
 from __future__ import annotations
 

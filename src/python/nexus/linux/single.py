@@ -34,13 +34,13 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What the console shows, without the ends of its lines."""
+        """The lines of the console, without their ends."""
         return self.console.decode("utf-8", "replace").replace("\r", "").splitlines()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What runs the machine."""
+    """The engine that runs the machine."""
 
     name: str = "native"
     native_blob: bytes | None = None

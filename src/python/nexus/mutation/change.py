@@ -34,7 +34,7 @@ class Mutant:
 
     @property
     def lines(self) -> tuple[str, str]:
-        """What the changed lines say before and after, stripped; lines are joined by a space."""
+        """Return the changed lines before and after, stripped; lines are joined by a space."""
         removed: list[str] = []
         added: list[str] = []
         matcher = difflib.SequenceMatcher(

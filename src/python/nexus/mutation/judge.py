@@ -64,7 +64,7 @@ Write = Callable[[Event], None]
 
 
 class Job(TypedDict):
-    """What is asked: to measure one file, or to run tests with their seconds at most."""
+    """The job of a judge: to measure one file, or to run tests with their seconds at most."""
 
     measure: NotRequired[str]
     tests: NotRequired[list[tuple[str, float]]]

@@ -1,4 +1,4 @@
-"""What is changed in Python, and what is left alone."""
+"""The places that are changed in Python, and those that are left alone."""
 
 from __future__ import annotations
 

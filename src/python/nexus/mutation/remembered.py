@@ -1,4 +1,4 @@
-"""What tests take and call, kept in a folder from one run to the next.
+"""Measurements of tests, kept in a folder from one run to the next.
 
 A file of tests is measured again when it is another, or something that it imports is.
 """

@@ -1,4 +1,4 @@
-"""What a run found, as text, JSON and JUnit; the same verdicts give the same bytes."""
+"""The findings of a run as text, JSON and JUnit; the same verdicts give the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an earlier run found, so that a long draw can be made in pieces and survivors tried again.
+"""Verdicts of an earlier run: a long draw can be made in pieces, and survivors tried again.
 
 A verdict is kept only for the very same fault: same place, same operator, same diff.
 """

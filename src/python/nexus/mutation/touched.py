@@ -20,7 +20,7 @@ _NOTHING: Final[frozenset[Code]] = frozenset()
 
 @dataclass(frozen=True)
 class Measured:
-    """What the tests of one file take and call without a change."""
+    """The seconds and the calls of one file's tests, without a change."""
 
     cpu: Mapping[str, float]  # Seconds of each test that passes, in the order of the text.
     touched: Mapping[str, frozenset[Code]]
@@ -30,7 +30,7 @@ class Measured:
 
     @property
     def seconds(self) -> float:
-        """What all of them take."""
+        """The seconds that all of them take."""
         return sum(self.cpu.values())
 
     def concerned(self, codes: frozenset[Code]) -> list[str]:

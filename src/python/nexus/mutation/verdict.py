@@ -1,4 +1,4 @@
-"""What became of a mutant."""
+"""The fate of a mutant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nexus.mutation.change import Mutant
 
 
 class Fate(Enum):
-    """What the tests said; mutants that do not compile or are equivalent do not count."""
+    """The tests' answer; mutants that do not compile or are equivalent do not count."""
 
     KILLED = "killed"
     TIMEOUT = "timeout"

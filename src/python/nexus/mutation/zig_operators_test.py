@@ -1,4 +1,4 @@
-"""What is changed in zig, and what is left alone."""
+"""The places that are changed in zig, and those that are left alone."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _PREFIX: Final = "nexus_net_"
 
 
 class NetworkStackError(NexusError):
-    """What the stack refused, or a library that cannot be used."""
+    """A request that the stack refused, or a library that cannot be used."""
 
 
 class WouldBlockError(NetworkStackError):

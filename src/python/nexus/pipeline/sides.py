@@ -43,7 +43,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Built:
-    """What a run on one side left."""
+    """The remains of a run on one side: its exit code, its log, its files."""
 
     exit_code: int
     log: str

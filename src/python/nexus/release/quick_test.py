@@ -78,7 +78,7 @@ def start(request: pytest.FixtureRequest, home: Path) -> Start:
 
 
 def unpack(link: object) -> Path:
-    """What the first start leaves."""
+    """Make the folder that the first start leaves."""
     assert isinstance(link, str)
     folder = Path(link)
     (folder / "bin").mkdir(parents=True)

@@ -27,7 +27,7 @@ OTHERS: Final = {
 
 
 def starter() -> str:
-    """What every packaged program begins with, after `#!`."""
+    """Return the text with which every packaged program begins, after `#!`."""
     for line in ast.parse(BUILD.read_text("utf-8")).body:
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "STARTER":
             text = ast.literal_eval(line.value)

@@ -72,7 +72,7 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """What one token, or the certificates of one name, may do.  Times are UTC, to the second."""
+    """The grant of one token, or of the certificates of one name.  Times are UTC, to the second."""
 
     number: str
     name: str

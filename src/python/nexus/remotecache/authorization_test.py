@@ -22,7 +22,7 @@ PEER = "ipv4:10.0.0.9:1234"
 
 
 class Context:
-    """What grpc says of a call."""
+    """The context of a call, as grpc gives it."""
 
     def __init__(self, token: str | None = None, name: bytes | None = None) -> None:
         self.metadata = [] if token is None else [("authorization", f"Bearer {token}")]

@@ -61,7 +61,7 @@ class Client:
         return {"metadata": self.remote.metadata(), "timeout": seconds}
 
     def describe(self, seconds: float = CALL_SECONDS_MAX) -> messages.ServerCapabilities:
-        """What the server says that it can do."""
+        """Return the capabilities that the server claims."""
         request = messages.GetCapabilitiesRequest(instance_name=self.instance)
         return self.capabilities.GetCapabilities(request, **self.how(seconds))
 
@@ -165,7 +165,7 @@ class Client:
         raise EndedError(f"the connection was lost {TRIES_MAX} times")
 
     def done(self, operation: Any) -> Done:
-        """What an operation that has ended says."""
+        """Return the result of an operation that has ended."""
         answer = messages.ExecuteResponse()
         operation.response.Unpack(answer)
         result = answer.result

@@ -1,4 +1,4 @@
-"""What a server of the Remote Execution API does differently from ours, asked from outside.
+"""Differences between a server of the Remote Execution API and ours, asked from outside.
 
     ./pants run ci:remote_cache_proof -- --address grpcs://HOST:PORT --token FILE
 
@@ -43,7 +43,7 @@ def sha256_is_offered(asked: Asked) -> None:
 
 
 def blobs_are_kept(asked: Asked) -> None:
-    """What is written is not missing any more, and is read back; the empty blob is always there."""
+    """A written blob is not missing any more, and is read back; the empty blob is always there."""
     blob = asked.blob("a blob")
     with asked.client() as client:
         expect("missing before", client.missing(digest_of(blob)), [digest_of(blob).hash])

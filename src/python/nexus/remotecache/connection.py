@@ -76,7 +76,7 @@ class Remote:
         return grpc.secure_channel(self.address, shown, options=KEEPALIVE)
 
     def metadata(self) -> list[tuple[str, str]]:
-        """What proves who we are; the file is read each time, since it may be replaced."""
+        """Return the proof of our identity; the file is read each time, since it may be replaced."""
         if self.token is None:
             return []
         return [("authorization", f"Bearer {read_token(self.token)}")]

@@ -1,4 +1,4 @@
-"""What a cache saved in a run, and which misses cost most and why: from lines of its processes.
+"""The savings of a cache in a run, its dearest misses and their causes: from process lines.
 
 Pure.  The lines are those of the `process_log` backend; input trees are read by a function that is
 given.  An older run says what a process read then; the first difference is named.
@@ -63,7 +63,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Bytes:
-    """What went between a run and the shared cache."""
+    """The bytes that went between a run and the shared cache."""
 
     fetched: int
     written: int
@@ -83,7 +83,7 @@ def size(count: int) -> str:
 
 @dataclass(frozen=True)
 class Log:
-    """What a file of `--process-log-path` says, of all runs that it has lines of."""
+    """The content of a file of `--process-log-path`, of all runs that it has lines of."""
 
     processes: list[Process]
     # None where no line says it: the file is older than these lines.

@@ -1,4 +1,4 @@
-"""What is said of hits, and of what had changed in a miss."""
+"""The report on hits, and on the changes behind a miss."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ MESSAGES: Final = Messages()
 
 
 class Pending(threading.local):
-    """What the transaction of this thread will send when it is there for others to see."""
+    """The messages that this thread's transaction sends once its changes are visible to others."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []

@@ -26,7 +26,7 @@ CHILD = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """What takes the signals is the same again after the test."""
+    """Put back the handlers of the signals after the test."""
     before = {number: signal.getsignal(number) for number in ENDING}
     yield
     for number, handler in before.items():

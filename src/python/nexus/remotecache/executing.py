@@ -136,7 +136,7 @@ class Runner:
 
 
 def judged(code: int, reason: str, seconds: int) -> Outcome:
-    """What a failure of the runner is: the machine's, or the process's own on every machine."""
+    """Judge a failure of the runner: the machine's, or the process's own on every machine."""
     if code == TIME_IS_OVER:
         return Outcome(
             None,

@@ -1,4 +1,4 @@
-"""What becomes of a process whose runner fails: tried elsewhere, or the client's to read."""
+"""The fate of a process whose runner fails: tried elsewhere, or the client's to read."""
 
 from __future__ import annotations
 

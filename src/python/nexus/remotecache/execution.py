@@ -1,4 +1,4 @@
-"""What Pants 2.17.1 asks, in the form that workers know; in front of BuildGrid's scheduler.
+"""Actions of Pants 2.17.1 in the form that workers know; in front of BuildGrid's scheduler.
 
 Between the two stand some differences, and each makes processes fail or lose their outputs:
 
@@ -201,7 +201,7 @@ def rewritten_command(command: messages.Command, variables: Mapping[str, str]) -
 
 
 def shaping(platform: messages.Platform) -> messages.Platform:
-    """What of the properties the runner knows; it refuses the names by which workers are chosen.
+    """Return the properties that the runner knows; it refuses the names that choose workers.
 
     No process is root in a sandbox unless a client says so.
     """

@@ -1,4 +1,4 @@
-"""What is changed of an action before it is scheduled, and what becomes of one left alone."""
+"""The changes of an action before it is scheduled, and the fate of one left alone."""
 
 from __future__ import annotations
 

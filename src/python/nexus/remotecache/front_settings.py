@@ -1,4 +1,4 @@
-"""What the front is started with, besides BuildGrid's own file."""
+"""The settings that the front is started with, besides BuildGrid's own file."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ REQUESTS_MAX: Final = 16
 
 
 class Health:
-    """What a server must have to serve: a store that answers, room, a certificate."""
+    """The needs of a server that serves: a store that answers, room, a certificate."""
 
     def __init__(self, store_socket: Path, disk: Path, certificate: Path) -> None:
         self.disk = disk

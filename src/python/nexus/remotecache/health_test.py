@@ -90,7 +90,7 @@ def test_a_store_that_is_gone_makes_it_sick(place: Place) -> None:
 
 
 class Room(NamedTuple):
-    """What the system says of a disk, as far as it is asked."""
+    """The room on a disk, as far as the system is asked."""
 
     f_bavail: int
     f_frsize: int

@@ -1,4 +1,4 @@
-"""What a worker says of itself when it joins, and whether the server takes it.
+"""A worker's description of itself when it joins, and whether the server takes it.
 
 Results are shared, so a worker must execute as all others do: the same version of the programs in
 its wheels, the same system, the same instruction set.
@@ -45,7 +45,7 @@ def own_isa() -> str:
 
 
 def own_properties(more: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What this machine says of itself: its kind, its version, and what its owner adds."""
+    """Return the properties of this machine: its kind, its version, and those its owner adds."""
     kind = [(SYSTEM_KEY, platform.system()), (ISA_KEY, own_isa()), (VERSION_KEY, own_version())]
     return kind + list(more)
 
@@ -81,7 +81,7 @@ def own_capacity(group: Path = GROUP) -> int:
 
 
 def words_of(path: Path) -> list[str]:
-    """What a file of a control group says: numbers, or `max`; nothing where there is none."""
+    """Read a file of a control group: numbers, or `max`; empty where there is no file."""
     try:
         return path.read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError):

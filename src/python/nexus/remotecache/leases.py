@@ -1,4 +1,4 @@
-"""What a worker does about its leases, as values: no calls, no processes, no clock.
+"""A worker's plan for its leases, as values: no calls, no processes, no clock.
 
 The server says at each update which leases it holds this worker to.  What is there and not yet
 running is begun; what runs and is not there any more is ended, since it was given to another.

@@ -1,4 +1,4 @@
-"""What a worker does about its leases."""
+"""A worker's plan for its leases."""
 
 from __future__ import annotations
 

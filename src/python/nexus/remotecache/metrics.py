@@ -1,4 +1,4 @@
-"""What the front measures, for Prometheus.
+"""The measurements of the front, for Prometheus.
 
 BuildGrid measures itself and hands records to a bus.  This bus counts those that the table names;
 a label can have only values that the server chooses, so no client can make the page grow.

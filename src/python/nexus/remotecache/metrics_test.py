@@ -1,4 +1,4 @@
-"""What BuildGrid measures is on the page: every row, in total, and nothing else."""
+"""BuildGrid's measurements are on the page: every row, in total, and nothing else."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ServerError(Exception):
 
 
 class SettingError(ServerError):
-    """What was asked for cannot be; nothing was started."""
+    """A setting that cannot be met; nothing was started."""
 
     exit_code = EXIT_CONFIG
 

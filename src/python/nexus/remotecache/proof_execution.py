@@ -74,7 +74,7 @@ def executes_remotely(stage: Stage) -> None:
 
 
 def starts_here(stage: Stage, environment: Mapping[str, str]) -> None:
-    """What a person starts runs where Pants runs, with the variables of that machine."""
+    """A program that a person starts runs where Pants runs, with the variables of that machine."""
     run = stage.run({**environment, VARIABLE: stage.salt}, goals=("run", "//:start"))
     expect("local executions", run.stats.counters.get("local_execution_requests", 0), 0)
     if f"{STARTED} {stage.salt}\n" not in run.log:

@@ -1,4 +1,4 @@
-"""What every case of the proof stands on: folders of its own, a cache, and runs that are judged."""
+"""The stage of every case of the proof: folders of its own, a cache, and runs that are judged."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Stage:
         subject: str = settings.WRITER,
         instance: str = settings.INSTANCE,
     ) -> dict[str, str]:
-        """What a writer sets; the reader's token with it is an attempt."""
+        """Return the variables of a writer; with the reader's token they make an attempt."""
         return dict(
             settings.pants_environment(
                 port=cache.port,
@@ -247,5 +247,5 @@ def expect_nothing_served(run: Run) -> None:
 
 
 def expect_report(run: Run, wanted: int, *, all_found: bool = False) -> None:
-    """What `ci:cache_report` ends with, given this run's log."""
+    """Expect the code that `ci:cache_report` ends with, given this run's log."""
     expect("cache_report", report.judge(run.log_path, all_found=all_found)[0], wanted)

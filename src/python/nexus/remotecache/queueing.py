@@ -1,4 +1,4 @@
-"""What waits for a worker that is not there: it ends, and the client learns why.
+"""The end of processes that wait for a worker that is not there; the client learns why.
 
 BuildGrid refuses properties whose names it does not know.  Those it knows may have a value that no
 worker has, or the last worker of a kind may be gone for good; then a process would wait for ever.

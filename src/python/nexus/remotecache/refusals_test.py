@@ -1,4 +1,4 @@
-"""What does not let a server start: each ends with one line and a code, and nothing was started."""
+"""The faults that keep a server from starting: each ends with one line and a code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server or a worker looks at before it starts anything: addresses and files."""
+"""The checks of a server or a worker before it starts anything: addresses and files."""
 
 from __future__ import annotations
 

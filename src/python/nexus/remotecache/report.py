@@ -86,7 +86,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def costs(arguments: argparse.Namespace) -> str:
-    """What the cache saved, and what the misses cost.
+    """Render the savings of the cache, and the cost of the misses.
 
     Raises:
         UsageError: a file is not one of processes.

@@ -1,4 +1,4 @@
-"""What a worker reports to its server: how it is, and how the execution of each lease ended."""
+"""A worker's reports to its server: its health, and how the execution of each lease ended."""
 
 from __future__ import annotations
 

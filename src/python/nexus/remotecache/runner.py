@@ -1,4 +1,4 @@
-"""What a runner is given: one file of settings, and one token.
+"""The settings of a runner: one file, and one token.
 
 The file is a shell's: `source` it.  It also holds the certificate of the server's authority, in a
 text that the shell skips; a reader of certificates finds it there.

@@ -1,4 +1,4 @@
-"""What a process that is executed for a client may see of this machine.
+"""The view that an executed process has of this machine.
 
 The runner starts each process under bubblewrap: in the root are its inputs, `/tmp` is empty, and
 of the machine there are the folders named here.  None can be written to, save the caches.
@@ -25,7 +25,7 @@ TRY_SECONDS_MAX: Final = 60
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What each process sees, and the one folder that processes share and may keep things in."""
+    """The folders that each process sees, and the one that processes share and may write to."""
 
     folders: tuple[Path, ...]
     caches: Path

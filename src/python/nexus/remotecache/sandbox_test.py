@@ -1,4 +1,4 @@
-"""What executed processes see: folders that exist, links resolved, one that is writable."""
+"""The folders of executed processes: those that exist, links resolved, one that is writable."""
 
 from __future__ import annotations
 

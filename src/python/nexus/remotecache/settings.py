@@ -251,7 +251,10 @@ def pants_environment(
     instance: str = INSTANCE,
     host: str = "localhost",
 ) -> Mapping[str, str]:
-    """What to set so that Pants uses the cache.  The host is a name: Pants refuses TLS to an IP."""
+    """Return the settings by which Pants uses the cache.
+
+    The host is a name: Pants refuses TLS to an IP.
+    """
     return {
         "PANTS_REMOTE_CACHE_READ": "true",
         "PANTS_REMOTE_CACHE_WRITE": "true" if writes else "false",
@@ -270,7 +273,7 @@ def execution_environment(
     tools: Sequence[str],
     host: str = "localhost",
 ) -> Mapping[str, str]:
-    """What to set on top of that so that processes run on the server's machine.
+    """Return the settings, on top of those, by which processes run on the server's machine.
 
     Reading and writing stay on: Pants's executions never look for a result, its lookups do.
     There is no PATH over there, so programs that are looked for on it need a setting.  What tests

@@ -1,4 +1,4 @@
-"""What is written for the front, and what is said to Pants."""
+"""The settings that are written for the front, and those that Pants gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of Pants said about the shared cache: its counters and its warnings, and a verdict.
+"""A run's counters and warnings about the shared cache, and a verdict on them.
 
 Pure.  The counters are those that `[stats] log = true` prints at the end of a run; a log may hold
 several runs, whose counters are added.

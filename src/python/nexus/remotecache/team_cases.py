@@ -1,4 +1,4 @@
-"""What goes wrong between hosts, and what must come of it: the right result, within the bound."""
+"""Faults between hosts, and the result that each must leave: the right one, within the bound."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def clock_is_wrong(team: Team) -> None:
 
 
 def clock_library() -> str:
-    """What gives a program another time; the program of that name would stand between it and us."""
+    """Find the library that changes a program's clock; its own program would stand in between."""
     try:
         found = subprocess.run(
             ["faketime", "-f", "+0", "printenv", "LD_PRELOAD"],

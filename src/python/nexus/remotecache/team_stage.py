@@ -1,4 +1,4 @@
-"""What the cases of a team stand on: a server, two workers, and clients, each on its own host."""
+"""The stage of a team's cases: a server, two workers, and clients, each on its own host."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def parse_digest(text: str) -> Digest | None:
 
 
 def entries(directory: bytes) -> dict[str, tuple[str, str]]:
-    """What is in a directory: kinds and contents by name.
+    """Return the content of a directory: kinds and contents by name.
 
     Raises:
         TreeError: the bytes are not one.

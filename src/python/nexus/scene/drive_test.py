@@ -1,4 +1,4 @@
-"""What a power cut leaves of a drive: all that was flushed and nothing that was not."""
+"""A drive after a power cut: all that was flushed and nothing that was not."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class DrivePlan:
 
 @dataclass(frozen=True, slots=True)
 class BootPlan:
-    """What comes with a machine's image, for a guest that takes the standard boot path."""
+    """The boot values beside a machine's image, for a guest that takes the standard boot path."""
 
     firmware: bytes = field(default=b"", repr=False)
     initrd: bytes = field(default=b"", repr=False)

@@ -50,7 +50,7 @@ def options_of(
     code: EngineCode,
     observer: Observer | None = None,
 ) -> MachineOptions:
-    """What the emulator makes a guest's machine of.
+    """Return the options of the emulator for a guest's machine.
 
     The drives are given apart, because they outlive the machine's power.
     """

@@ -1,4 +1,4 @@
-"""What Pants puts beside the tests of this folder: the system image and the network stack."""
+"""The files that Pants puts beside these tests: the system image and the network stack."""
 
 from __future__ import annotations
 

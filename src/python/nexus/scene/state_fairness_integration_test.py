@@ -1,4 +1,4 @@
-"""What one peer does to a real guest leaves the others their keepalives and their calls.
+"""One peer's load on a real guest leaves the others their keepalives and their calls.
 
 Needs what Pants puts beside the test (see BUILD).
 """

@@ -276,7 +276,7 @@ def test_the_newest_of_two_writers_has_the_last_word(scene: Scene) -> None:
 
 
 def test_large_values_are_written_for_ever(scene: Scene) -> None:
-    """What is live is two of them; what the journal holds besides makes room again and again."""
+    """Two values are live; the rest of the journal makes room again and again."""
     for number in range(16):
         key = f"{KEY}/{number % 2}"
         value = WORDS[number:] + WORDS[:number]

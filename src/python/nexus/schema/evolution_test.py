@@ -1,4 +1,4 @@
-"""What may change between releases of the contract, and what may not: one row each."""
+"""Changes that are free between releases of the contract, and refused ones: one row each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is generated from a schema, and what is said of a schema that cannot be one."""
+"""The text that is generated from a schema, and the messages for a schema with a mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a schema says of bytes and of lines of text, as values; a part of `model`."""
+"""The layouts of bytes and of lines of text in a schema, as values; a part of `model`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What ends a part: `text`, `data` or a `list` of texts with their lengths in front.
+    """The end of a part: `text`, `data` or a `list` of texts with their lengths in front.
 
     `length` is the field that says how long it is, or how many; empty: it goes on to the end.
     """

@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a field is: `void`, `bool`, `int`, `enum`, `text`, `data`, `struct`, `list` or `any`.
+    """A field's kind: `void`, `bool`, `int`, `enum`, `text`, `data`, `struct`, `list` or `any`.
 
     `bits` is an integer's width, negative of one with a sign.  `type` is the enumeration or struct,
     `item` a list's; the members of an open enumeration may be unknown, which is read as None.

@@ -1,4 +1,4 @@
-"""What a schema of the contract says, as values: the form between its reader and the generators.
+"""A schema of the contract, as values: the form between its reader and the generators.
 
 Nothing here knows Cap'n Proto's language or any of the languages that are written.
 """

@@ -19,7 +19,7 @@ _INTEGERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a node refers to by number, by name: types and annotations; and comments by name."""
+    """The scope of a node, which names its numbers: types and annotations; and comments by name."""
 
     types: Mapping[int, str]
     docs: Mapping[str, str]

@@ -38,7 +38,7 @@ DELAY_NS_MAX: Final = 60_000_000_000
 
 
 class Fault(Enum):
-    """What may happen to a frame.  The values are written into traces: never reuse one."""
+    """The faults of a frame.  The values are written into traces: never reuse one."""
 
     LOSS = "loss"
     DUPLICATE = "duplicate"

@@ -1,4 +1,4 @@
-"""What the simulation asks of a machine: a protocol, so that a world can also be made of fakes.
+"""The machine that a world needs: a protocol, so that a world can also be made of fakes.
 
 The emulator's `Machine` fits it, and so does the scripted machine of the tests.  The simulation
 knows nothing else about a machine: not its instruction set, not its memory, not its devices.

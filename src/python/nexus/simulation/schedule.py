@@ -1,4 +1,4 @@
-"""What is done to machines from outside at set instants: a clock that jumps, a service killed."""
+"""Deeds from outside on machines at set instants: a clock that jumps, a service killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is particular to `PK`: lengths at their edges, reasons, and replies of a call that failed.
+"""The peculiarities of `PK`: lengths at their edges, reasons, and replies of failed calls.
 
 The frames themselves are played through by `frames_test`.
 """

@@ -1,4 +1,4 @@
-"""What the bus commands share: options, one way to end, one way to print.
+"""The common part of the bus commands: options, one way to end, one way to print.
 
     0   ok              70  not found       71  refused by the peer     20  bad configuration
     130 interrupted     72  failed there    73  deadline passed         21  fault of this host

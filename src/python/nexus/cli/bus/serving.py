@@ -1,4 +1,4 @@
-"""What the commands that serve share: until when they do, and how they show what they decided."""
+"""The common part of commands that serve: when they stop, and how they show decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that read a peer's packages share: options, and one way to end.
+"""The common part of commands that read a peer's packages: options, and one way to end.
 
 Exit codes are those of `nexus bus`: 0 ok; 20 bad configuration or name; 21 fault of this host; 70
 not found; 71 refused by the peer; 72 the peer failed, or what came is not what is listed; 73

@@ -1,4 +1,4 @@
-"""What the commands that use a peer's state share: one way to end, one way to print.
+"""The common part of commands that use a peer's state: one way to end, one way to print.
 
 Exit codes are those of `nexus bus`: 0 ok; 20 bad configuration, key or value; 21 fault of this
 host; 70 no such key; 71 refused by the peer; 72 the peer's store failed; 73 deadline passed; 74 no

@@ -1,4 +1,4 @@
-"""What the commands on the artifacts of a run share."""
+"""The common part of the commands on the artifacts of a run."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Victim:
         return attacker
 
     def outcomes(self) -> list[tuple[str, str | None]]:
-        """What B's audit says of all but A."""
+        """List outcome and peer of each of B's audit records, except those about A."""
         return [
             (record.outcome.value, record.peer)
             for record in self.b.audit_log

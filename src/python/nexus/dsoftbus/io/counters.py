@@ -1,4 +1,4 @@
-"""What a node counts of itself, for logs and metrics libraries, and the logger that it uses."""
+"""The counters of a node, for logs and metrics libraries, and the logger that it uses."""
 
 from __future__ import annotations
 

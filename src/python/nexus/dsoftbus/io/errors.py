@@ -1,4 +1,4 @@
-"""What calls, streams and nodes end with: leaves that differ in what their caller can do.
+"""Errors that end calls, streams and nodes: leaves that differ in what their caller can do.
 
 Each is also the built-in error that means the same, so that code which knows nothing of this
 package does the right thing: `except TimeoutError` catches a deadline, `except OSError` all that

@@ -1,4 +1,4 @@
-"""What a node asks before it serves a peer on a stream: the gateway's judgement, memory and record.
+"""The gateway's judgement, memory and record, for a node that serves a peer on a stream.
 
 A gateway frame is judged before it reaches a handler.  What comes on a stream of its own is known
 to its handler only, which asks here: the same allowance, allowlist, memory of answers and audit.

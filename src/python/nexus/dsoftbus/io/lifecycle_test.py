@@ -35,7 +35,7 @@ B = settings_of(KEY_B, peer_of(KEY_A))
 
 
 def descriptors() -> set[str]:
-    """What this process has open, except for what comes and goes by itself."""
+    """List the sockets that this process has open."""
     here = Path("/proc/self/fd")
     targets = {os.readlink(entry) for entry in here.iterdir() if entry.is_symlink()}
     return {target for target in targets if target.startswith("socket:")}

@@ -1,4 +1,4 @@
-"""What a link asks of its owner, why it ends, and its bounds."""
+"""The calls that a link makes to its owner, the causes of its end, and its bounds."""
 
 from __future__ import annotations
 

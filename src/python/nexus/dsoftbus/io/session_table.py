@@ -1,4 +1,4 @@
-"""What a node knows of each of its connections: one record each, in one table.
+"""A node's knowledge of its connections: one record each, in one table.
 
 A record lives from the moment when its connection stands until the transport is gone.  Its phase
 only moves forward; everything else that asks about sessions asks here.

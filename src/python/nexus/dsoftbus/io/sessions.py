@@ -1,4 +1,4 @@
-"""What becomes of connections: admitted, used, ended.  The one owner of all links of a node.
+"""The life of connections: admitted, used, ended.  The one owner of all links of a node.
 
 `ended` is the one place where a session ends: whatever the cause was, it is recorded there, and
 everything that used the session learns it there.

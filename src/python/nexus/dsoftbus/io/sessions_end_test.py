@@ -1,4 +1,4 @@
-"""What is counted and recorded when a connection ends, and for what cause; links are stand-ins."""
+"""Counts and records of connections that end, for each cause; links are stand-ins."""
 
 from __future__ import annotations
 

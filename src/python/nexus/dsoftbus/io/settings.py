@@ -1,4 +1,4 @@
-"""What a node is started with: plain values, checked where they come from."""
+"""The settings that a node is started with: plain values, checked where they come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session asks of its socket, where the system has it."""
+"""The socket options that a session sets, where the system has them."""
 
 from __future__ import annotations
 

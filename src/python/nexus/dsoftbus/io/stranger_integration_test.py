@@ -1,4 +1,4 @@
-"""What no peer can take from another: addresses, records, places, tokens."""
+"""Attempts of one peer to take from another: addresses, records, places, tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user meets: odd arguments, handlers that misbehave, errors by their own names."""
+"""The public interface as a user meets it: odd arguments, misbehaving handlers, named errors."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Uart:
 
     @property
     def line_status(self) -> int:
-        """What LSR reads; reading it clears an overrun."""
+        """Read LSR; reading it clears an overrun."""
         overrun = LSR_OE if self._is_overrun else 0
         return LSR_IDLE | overrun | (LSR_DR if self._received else 0)
 
@@ -159,7 +159,7 @@ class Uart:
 
     @property
     def _modem_status(self) -> int:
-        """What MSR reads: in loopback the outputs DTR, RTS, OUT1 and OUT2 are the inputs."""
+        """Read MSR: in loopback the outputs DTR, RTS, OUT1 and OUT2 are the inputs."""
         control = self._modem_control
         if not control & MCR_LOOP:
             return MSR_CONNECTED

@@ -79,7 +79,7 @@ def test_every_probe_is_answered(seed: int) -> None:
 
 
 def test_a_wrong_machine_is_found_out() -> None:
-    """What a machine with a wider mscratch, say, would answer."""
+    """The answers are those of a machine with, say, a wider mscratch."""
     probes = draw(5, 60)
     data = bytearray(answers_here(probes))
     data[8 * RECORD_WORDS * 10 + 24] ^= 4

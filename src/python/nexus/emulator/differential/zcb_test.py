@@ -1,4 +1,4 @@
-"""What the compressed instructions of Zcb do is what the ones they stand for do."""
+"""Each compressed instruction of Zcb does the same as the instruction that it stands for."""
 
 from __future__ import annotations
 

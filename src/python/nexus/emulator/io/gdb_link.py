@@ -42,7 +42,7 @@ class GdbLink:
 
     @property
     def state(self) -> State:
-        """What the present debugger wants; `DETACHED` if there is none, once there was one."""
+        """The present session's state; `DETACHED` when the last debugger has left."""
         return self.session.state
 
     @property

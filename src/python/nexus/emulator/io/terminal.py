@@ -83,7 +83,7 @@ class Terminal:
         release_ending(self._handlers)
 
     def read(self, wait_s: float) -> bytes:
-        """What was typed; waits for the first key up to `wait_s`.
+        """Return the keys that were typed; wait for the first one up to `wait_s` seconds.
 
         Raises:
             QuitError: The user wants to leave, or the terminal is gone.

@@ -100,7 +100,7 @@ _MATCH_BITS: Final = str.maketrans("01-dabxiDAB", "01" + "0" * 9, " ")
 
 
 def fixed_bits(pattern: str) -> tuple[int, int]:
-    """What words of a pattern have in common: a mask, and what is under it.
+    """Return the common bits of a pattern's words: a mask, and the value under it.
 
     A decoder needs that of all rows, and the rest (`parse`), which takes longer, of few.
     """

@@ -1,4 +1,4 @@
-"""What the semantics of a row are parsed into: statements, conditions and expressions.
+"""The parsed semantics of a row: statements, conditions and expressions.
 
 Engines `match` on these types and end in `assert_never`, so that a form which is added here is a
 type error in every engine that does not know it.  Every expression is a 64-bit word.  They are

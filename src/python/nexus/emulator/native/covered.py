@@ -179,6 +179,6 @@ class CoveredNativeHart(NativeHart):
 
 
 def _both(left: bytes, right: bytes) -> bytes:
-    """What two rows of flags have in common."""
+    """Return the flags that two rows have in common."""
     common = int.from_bytes(left, "little") & int.from_bytes(right, "little")
     return common.to_bytes(len(left), "little")

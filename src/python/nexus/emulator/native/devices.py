@@ -1,4 +1,4 @@
-"""What the native engine has to do with devices: the registers it shares, and single accesses."""
+"""The native engine's access to devices: the registers it shares, and single accesses."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class NativeHart(DeviceHart):
             self._drop_caches()  # They may let stores to the page through.
 
     def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
-        """What of a page's translation runs: without an observer, nothing that is spare."""
+        """Return the usable parts of a page's translation: without an observer, no spare ones."""
         return [it for it in found if not it.is_spare]
 
     def _find_stops(self, number: int) -> None:

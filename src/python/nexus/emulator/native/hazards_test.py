@@ -1,4 +1,4 @@
-"""What is easily got wrong by an engine with caches, on all three engines, instant by instant.
+"""Programs that engines with caches easily get wrong, on all three engines, instant by instant.
 
 Each program says what it must leave in registers; the engines must also agree with the reference on
 everything else at every instant that is looked at.

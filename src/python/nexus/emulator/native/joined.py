@@ -85,7 +85,7 @@ assert 2 * len(_NUMBERS) + 1 < KINDS, "a slot has no room for more kinds"
 
 
 def kind_of(name: str, length: int) -> int:
-    """What a slot says of its instruction; 0: it is part of no pair."""
+    """Return the number by which a slot names its instruction; 0 if it is part of no pair."""
     return 2 * _NUMBERS[name] + length // 4 if name in _NUMBERS else 0
 
 

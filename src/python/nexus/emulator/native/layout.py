@@ -1,4 +1,4 @@
-"""What generated code and Python share in memory: state words, caches, decoded pages.
+"""The memory that generated code and Python share: state words, caches, decoded pages.
 
 The state is one buffer of 64-bit words: the architectural ones of `reference/state.py`, then the
 private ones below.  Nothing private is visible to the guest, or part of a digest.

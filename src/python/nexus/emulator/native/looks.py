@@ -24,7 +24,7 @@ _STRIDE_MAX: Final = 256
 
 
 class Group(NamedTuple):
-    """What was seen: offsets from the register's value, and the host address of the first."""
+    """The extent of a look: offsets from the register's value, and the first one's host address."""
 
     low: int
     high: int
@@ -50,7 +50,7 @@ class Looks:
         self.groups = dict(groups)
 
     def declarations(self) -> list[str]:
-        """What belongs to the beginning of the function: no window is known there."""
+        """Return the lines that begin the function: no window is known there."""
         lines = []
         for name in self._kept.values():
             lines += [f"  %{name}_{part} = alloca i64" for part in ("first", "bound", "addend")]

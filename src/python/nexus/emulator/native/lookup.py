@@ -49,7 +49,7 @@ def window(
 def window_bounds(
     f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
 ) -> tuple[str, str, str]:
-    """What the window of an address says: an access at first + n is allowed if n < bound.
+    """Load the window of an address: an access at first + n is allowed if n < bound.
 
     The third is what makes a host address of an address.
     """

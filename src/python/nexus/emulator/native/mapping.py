@@ -46,7 +46,7 @@ def has_fused_unit() -> bool:
 
 @cache
 def _sync() -> Callable[[int, int], None] | None:
-    """What makes fetches see what was written, where a processor's caches do not by themselves.
+    """Return the function that makes fetches see writes, where a processor needs one.
 
     It is the compiler's own routine, which any C++ library needs, too.  Where it is not, Linux does
     the same for a page when it becomes executable after it was written.

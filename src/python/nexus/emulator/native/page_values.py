@@ -1,4 +1,4 @@
-"""What a translated region has in values instead of in the state: registers and operands."""
+"""The values of a translated region that stand in for the state: registers and operands."""
 
 from __future__ import annotations
 

@@ -204,5 +204,5 @@ def page_handlers() -> dict[str, str]:
 
 
 def page_routines() -> list[str]:
-    """What they call."""
+    """Return the routines that translated pages call."""
     return list(routines(_PAGES, CONSTANTS))

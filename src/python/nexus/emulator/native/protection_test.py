@@ -1,4 +1,4 @@
-"""What kernels do at each change of a task: verdicts of the reference, and no Python."""
+"""Kernels' changes of protection at each task switch: the reference's verdicts, and no Python."""
 
 from __future__ import annotations
 

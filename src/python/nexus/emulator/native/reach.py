@@ -26,7 +26,7 @@ Body = Sequence[tuple[int, Decoded]]
 
 
 class Reach(NamedTuple):
-    """What one look has to cover: offsets from the register's value, from and to."""
+    """The range that one look has to cover: offsets from the register's value, from and to."""
 
     is_store: bool
     low: int

@@ -1,4 +1,4 @@
-"""What a region's code has at hand: guest registers in values, and the interpreter's handlers."""
+"""The values of a region's code: guest registers, and the interpreter's handlers."""
 
 from __future__ import annotations
 

@@ -239,5 +239,5 @@ def register_handlers() -> dict[str, str]:
 
 
 def register_routines() -> list[str]:
-    """What they call."""
+    """Return the routines that handlers of device registers call."""
     return routines(_ROUTINES + _PLIC, CONSTANTS)

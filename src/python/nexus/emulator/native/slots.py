@@ -1,4 +1,4 @@
-"""What handlers know of the slot that they execute: its operands, its length, their own names."""
+"""A handler's knowledge of its slot: its operands, its length, the handlers' own names."""
 
 from __future__ import annotations
 

@@ -107,5 +107,5 @@ def csr_handlers() -> dict[str, str]:
 
 
 def clock_routines() -> list[str]:
-    """What they call."""
+    """Return the routines of the clocks, which system handlers call."""
     return routines(_CLOCKS, CONSTANTS)

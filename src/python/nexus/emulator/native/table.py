@@ -1,4 +1,4 @@
-"""What generated code is made from, as one digest."""
+"""The digest of everything that generated code is made from."""
 
 from __future__ import annotations
 

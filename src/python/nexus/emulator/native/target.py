@@ -1,4 +1,4 @@
-"""What LLVM has to know of each processor that code is generated for."""
+"""LLVM's settings for each processor that code is generated for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TARGETS: Final = {
 
 
 def target_machine(processor: Processor, level: int) -> llvm.TargetMachine:
-    """What emits the code of a processor, optimised at this level."""
+    """Return LLVM's machine that emits the code of a processor, optimised at this level."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     it = _TARGETS[processor]

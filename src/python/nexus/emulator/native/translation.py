@@ -65,7 +65,7 @@ class Page(NamedTuple):
 
 
 def key_of(content: bytes) -> bytes:
-    """What a page's translation is found by."""
+    """Return the key by which a page's translation is found."""
     from hashlib import blake2b  # Loads OpenSSL: 2 ms, here and below.
 
     return blake2b(content, digest_size=_KEY_BYTES).digest()

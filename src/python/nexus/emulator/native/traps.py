@@ -221,5 +221,5 @@ def trap_handlers() -> dict[str, str]:
 
 
 def trap_routines() -> list[str]:
-    """What they call."""
+    """Return the routines that handlers of traps call."""
     return routines(_ENTRY, CONSTANTS)

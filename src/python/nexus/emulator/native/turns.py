@@ -191,5 +191,5 @@ def turn_handlers() -> dict[str, str]:
 
 
 def turn_routines() -> list[str]:
-    """What they call."""
+    """Return the routines that the turns of harts call."""
     return [_copy_hart(), _state_address(), *routines(_ROUTINES, CONSTANTS)]

@@ -1,4 +1,4 @@
-"""What step functions do with memory: every kind of access, to RAM or devices, faults included.
+"""Memory accesses of step functions: every kind, to RAM or devices, faults included.
 
 Aligned accesses to cached RAM pages are quick; everything else is translated anew.
 """

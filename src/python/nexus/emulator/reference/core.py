@@ -1,4 +1,4 @@
-"""What the instructions of a hart need of it: its state, its view of memory, its clock.
+"""The parts of a hart that instructions need: its state, its view of memory, its clock.
 
 Step functions, csrs and floating point are written against this, and know of no engine.
 """

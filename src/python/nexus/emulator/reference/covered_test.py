@@ -1,4 +1,4 @@
-"""What the reference engine records, against a machine that goes one instruction at a time.
+"""The record of the reference engine, against a machine that goes one instruction at a time.
 
 The record of the native engine is compared with this one in `coverage_integration_test.py`.
 """

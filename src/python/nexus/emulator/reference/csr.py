@@ -119,7 +119,7 @@ def _read_mip(hart: Core) -> int:
 
 
 def _kept_mip(hart: Core) -> int:
-    """What software wrote: a line that is up must not become a written bit (section 3.1.9)."""
+    """Return the bits that software wrote; a line that is up is not one (section 3.1.9)."""
     return hart.state[s.MIP_SOFT]
 
 

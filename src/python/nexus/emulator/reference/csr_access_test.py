@@ -45,7 +45,7 @@ READ_ONLY = {*COUNTERS, *range(0xF11, 0xF16)}
 
 
 class Hart:
-    """What a register needs of a hart: its words, its counters, and who hears of changes."""
+    """The parts of a hart that a register needs: its words, its counters, and a list of notices."""
 
     def __init__(self, privilege: int = 3, **words: int) -> None:
         self.state: s.State = [0] * s.STATE_WORDS

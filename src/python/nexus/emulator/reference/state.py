@@ -15,7 +15,7 @@ from nexus.emulator.isa.encoding import FLOAT_BASE
 
 
 class State(Protocol):
-    """What the engines need of the sequence: a list and a memory view both have it."""
+    """The sequence that holds the state of a hart: a list and a memory view both fit."""
 
     def __getitem__(self, index: int, /) -> int:
         """Read a word."""

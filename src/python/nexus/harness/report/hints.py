@@ -1,4 +1,4 @@
-"""What a person who knows the system would look at first in a failed run.
+"""Hints for the reader of a failed run: the places where an expert would look first.
 
 A table of causes: each looks for its evidence in the timeline and says what it means.  Nothing is
 guessed without evidence, and an empty list is an honest answer.

@@ -1,4 +1,4 @@
-"""What the page points to first: each cause from its evidence, and nothing without any."""
+"""The hints of the page: each cause follows from its evidence, and nothing without any."""
 
 from __future__ import annotations
 

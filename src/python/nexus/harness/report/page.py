@@ -207,7 +207,7 @@ def _machines(run: Deterministic) -> Iterator[dict[str, object]]:
 
 
 def _data(run: Deterministic, events: Sequence[Event], labels: list[str]) -> dict[str, object]:
-    """What the script gets: events as short lists, since there may be very many."""
+    """Return the data of the page's script: events as short lists, since they may be very many."""
     index_of = {label: index for index, label in enumerate(labels)}
     kind_of = {kind: index for index, kind in enumerate(KINDS)}
     rows = [

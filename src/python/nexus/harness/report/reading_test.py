@@ -1,4 +1,4 @@
-"""What is read back is held to its schema; a mistake names its place, its value and the remedy."""
+"""Summaries are held to their schema; a mistake names its place, its value and the remedy."""
 
 from __future__ import annotations
 

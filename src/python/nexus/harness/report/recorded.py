@@ -1,4 +1,4 @@
-"""What the page shows of coverage and profile, from the files that a run left of them."""
+"""The coverage and the profile on the page, read from the files that a run left."""
 
 from __future__ import annotations
 

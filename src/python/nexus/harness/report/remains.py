@@ -1,4 +1,4 @@
-"""What is left of a run's artifacts, however damaged: what the page can show, and what is wrong.
+"""The artifacts that are left of a run, however damaged, and notes on those that are wrong.
 
 An edge: files are read here.  A file that cannot be used leaves a note, and the page goes without
 it; a folder with nothing of a run is a mistake.
@@ -31,7 +31,7 @@ _LOG: Final = f"{CONSOLE_PREFIX}*.log"
 
 @dataclass(slots=True)
 class Remains:
-    """What the page is made from; files that it does not show are empty here."""
+    """The artifacts that the page is made from; files that it does not show are empty here."""
 
     summary: Summary
     events: list[Event] = field(default_factory=list)

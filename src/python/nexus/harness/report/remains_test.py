@@ -1,4 +1,4 @@
-"""What is left of a run is shown; each file that is gone, damaged or another's is named."""
+"""The remains of a run are shown; each file that is gone, damaged or another's is named."""
 
 from __future__ import annotations
 

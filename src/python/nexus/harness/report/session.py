@@ -1,4 +1,4 @@
-"""What the nodes of a capture say to each other: announcements, handshakes, streams and calls.
+"""The conversation of a capture's nodes: announcements, handshakes, streams and calls.
 
     packets in order -> events in order
 

@@ -28,7 +28,7 @@ _FAULT: Final = "fault-"
 
 @dataclass(slots=True)
 class Secrets:
-    """What opens sessions: a key log, or machines by address with their ephemeral secrets."""
+    """The keys to sessions: a key log, or machines by address with their ephemeral secrets."""
 
     known: Mapping[bytes, SessionKeys] = field(default_factory=dict)
     identities: Mapping[str, NodeIdentity] = field(default_factory=dict)  # By machine.

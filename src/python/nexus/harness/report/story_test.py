@@ -87,7 +87,7 @@ class Wire:
 
 
 def heard(listener: Listener, wire: Wire) -> list[Event]:
-    """What is said in the frames, besides the frames."""
+    """List the events that the frames mean, without the frames themselves."""
     return [event for event in _all(listener, wire) if event.kind != "frame"]
 
 

@@ -103,7 +103,7 @@ def _why(one: Event | None, other: Event | None) -> str:
 
 
 def differing_inputs(one: Deterministic, other: Deterministic) -> list[str]:
-    """What two runs were given that is not the same, as far as their summaries say it."""
+    """List the inputs in which two runs differ, as far as their summaries have them."""
     found = [
         f"{name} {show(str(values[0]))} and {show(str(values[1]))}"
         for name in ("world", "seed", "until")

@@ -84,7 +84,7 @@ def capture_of(sessions: Sequence[Sequence[Frame]]) -> bytes:
 
 
 def shown(tmp_path: Path, sessions: Sequence[Sequence[Frame]], *more: str) -> Any:
-    """What tshark says of each session, frame by frame, without the OPEN."""
+    """Return tshark's view of each session, frame by frame, without the OPEN."""
     packets = iter(read(tmp_path, capture_of(sessions), *more))
     return [[json.dumps(next(packets)) for _ in range(1 + len(said))][1:] for said in sessions]
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a peer's files, as the errors that Python's file functions raise.
+"""The errors of a peer's files, as those that Python's own file functions raise.
 
 Every one is an `OSError` with `errno` and `filename` set, of the class that Python gives this
 number; the text still says what the peer said.

@@ -1,4 +1,4 @@
-"""What a peer may ask for: names of package files, and why one is refused.
+"""The names of package files that a peer may ask for, and the reasons of refusals.
 
     pkg:/system/build.prop      /packages/system@1.0.0/build.prop
 

@@ -1,4 +1,4 @@
-"""What open files of a peer have in common with Python's own: a place, and reads that are whole."""
+"""A peer's open file in Python's own form: a place, and reads that are whole."""
 
 from __future__ import annotations
 

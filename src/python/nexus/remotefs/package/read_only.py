@@ -1,4 +1,4 @@
-"""What `fsspec` file systems have for writing, refused: EROFS from every method."""
+"""The writing methods of `fsspec` file systems, refused: EROFS from every one."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ PIECE_BYTES: Final = 64 * 1024
 
 
 class Gate(Protocol):
-    """What the node's gateway says of a peer (`nexus.dsoftbus.io.gate.PeerGate`)."""
+    """The judgement of the node's gateway on a peer (`nexus.dsoftbus.io.gate.PeerGate`)."""
 
     def admit(self, service: int, opcode: int) -> bool:
         """Take a token and ask the allowlist; a refusal is recorded."""

@@ -1,4 +1,4 @@
-"""What the engine asks of a disk: whole sectors in, whole sectors out, and a barrier.
+"""The disk that the engine needs: whole sectors in, whole sectors out, and a barrier.
 
 A write may reach the medium at any moment until `flush` returns, in any order, in part, or not
 at all; what was written before a flush that returned is there for good.

@@ -1,4 +1,4 @@
-"""What is remembered of peers' calls, and how much of the store is each peer's.
+"""The memory of peers' calls, and each peer's share of the store.
 
 A call that is asked again takes effect once, also after the node was started again.
 

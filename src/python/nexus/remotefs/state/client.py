@@ -20,7 +20,7 @@ from nexus.wire.state import Op, Reply, Request, Status
 
 
 class LargeValues(Protocol):
-    """What carries values that no frame has room for; every refusal is a StateError."""
+    """A carrier of values that no frame has room for; every refusal is a StateError."""
 
     def get(self, key: str) -> bytes:
         """Return a value."""

@@ -1,4 +1,4 @@
-"""What the records of a journal come to: the entries, and the transactions still open.
+"""The contents that a journal's records amount to: entries, and transactions still open.
 
 Replay and writer share `apply`.  What a writer refuses as over a limit, `check_chunk` says; a
 replay that meets it forgets the transaction, so its COMMIT means nothing.

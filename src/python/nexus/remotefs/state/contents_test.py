@@ -1,4 +1,4 @@
-"""What records make of entries, open transactions and what is remembered of peers."""
+"""The effect of records on entries, on open transactions and on the memory of peers' calls."""
 
 from __future__ import annotations
 

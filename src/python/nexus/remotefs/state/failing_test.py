@@ -1,4 +1,4 @@
-"""What a store knows of its disk after writes that failed, whole or in part.
+"""A store's knowledge of its disk after writes that failed, whole or in part.
 
 A power cut ends a life; a failed write does not: the same store goes on, and has to know where the
 journal ends, how many records it has, and that something may stand behind its end.

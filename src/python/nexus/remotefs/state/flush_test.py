@@ -1,4 +1,4 @@
-"""What reaches the disk at each step, and where a flush stands, held to one table of cases.
+"""The order of writes and flushes at each step, held to one table of cases.
 
 The table and what its lines mean are in the guest's `flush_test.zig`.
 """

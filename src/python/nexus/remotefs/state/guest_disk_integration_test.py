@@ -52,7 +52,7 @@ READ_ONLY: Final = {"list": Status.OK, "put": Status.IO_ERROR, "begin": Status.I
 
 @dataclass(frozen=True)
 class Said:
-    """What a guest answered: statuses by operation or key, and values by key."""
+    """The answers of a guest: statuses by operation or key, and values by key."""
 
     console: str
     statuses: dict[str, Status] = field(default_factory=dict)
@@ -250,7 +250,7 @@ def test_a_disk_that_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("first_sector", [1, 20, 63])
 def test_a_disk_of_which_a_part_cannot_be_read(first_sector: int) -> None:
-    """What lies behind the journal is read as well: it may be the trace of a damage."""
+    """Sectors behind the journal are read as well: they may hold the trace of a damage."""
     image, _ = a_disk()
     said, after = boot(image, fails="read", first_sector=first_sector)
     assert "statefsd: disk unreadable" in said.console

@@ -18,7 +18,7 @@ STEP_NS: Final = 10_000  # How exactly it is known when a SYNC was acknowledged.
 
 @dataclass(frozen=True)
 class Run:
-    """What a guest did to its disk; after how many events it had said that a SYNC was done."""
+    """A guest's writes to its disk, and the numbers of events after which it reported a SYNC."""
 
     device: RecordingDevice
     told: list[tuple[int, int]]  # (events, states)
@@ -27,7 +27,7 @@ class Run:
 
 @dataclass
 class States:
-    """What the store holds after each operation of a workload, from none on."""
+    """The contents of the store after each operation of a workload; the first is empty."""
 
     after: list[dict[str, bytes]] = field(default_factory=lambda: [{}])
     synced: dict[int, int] = field(default_factory=dict)  # Operations before the SYNC of a round.
@@ -41,7 +41,7 @@ class States:
         self.after.append({name: kept for name, kept in self.after[-1].items() if name != key})
 
     def sync(self, number: int) -> None:
-        """What was done so far is durable once the guest reports this round."""
+        """Expect all operations so far to be durable once the guest reports this round."""
         self.synced[number] = len(self.after) - 1
 
 

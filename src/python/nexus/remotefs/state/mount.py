@@ -1,4 +1,4 @@
-"""What is on a disk: which journal is in force, what it holds, and whether it is sound.
+"""The state of a disk: the journal in force, its entries, and whether it is sound.
 
 A cut may leave an end that is torn, records behind it that were never synced, and half a
 superblock; all of that is in order, and distinguished from damage:

@@ -1,4 +1,4 @@
-"""What is found on a disk by its bytes alone, held to one table of cases.
+"""The state that a disk's bytes alone show, held to one table of cases.
 
 The table and what its lines mean are in the guest's `mount_test.zig`.
 """

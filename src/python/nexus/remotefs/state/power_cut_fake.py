@@ -125,7 +125,7 @@ def _apply(image: bytearray, write: Write) -> None:
 
 @dataclass
 class Workload:
-    """What was issued, and when what was durable: the model that disks are compared with."""
+    """The model that disks are compared with: operations in order, and when each was durable."""
 
     device: RecordingDevice
     states: list[dict[str, bytes]] = field(default_factory=lambda: [{}])

@@ -1,5 +1,7 @@
-"""What a peer's list holds: whole keys, as many as there is room for, to the byte; and the ends of
-transactions, each with its record."""
+"""Lists for a peer hold as many whole keys as there is room for, to the byte.
+
+A transaction that ends has its record.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer's state store answers: is it an answer to this, and what does its status mean.
+"""Checks of the answers of a peer's state store: the right frame, and its status.
 
 One error, `StateError`: `status` says what went wrong, the text what the caller can do.
 """

@@ -25,7 +25,7 @@ _RESERVE_PART: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a node gives its peers; the defaults suit a disk of some mebibytes."""
+    """The share of a disk that a node gives its peers; the defaults suit some mebibytes."""
 
     peer_keys: int = 4096
     peer_bytes: int = 4 << 20

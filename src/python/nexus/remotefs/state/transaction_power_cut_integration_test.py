@@ -32,7 +32,7 @@ MEMBERS: Final = 3
 
 
 def table() -> States:
-    """What the guest does."""
+    """Return the states that the guest's workload goes through."""
     states = States()
     for number in range(ROUNDS):
         letter, length = bytes([ord("a") + number]), number * 97 % 512

@@ -44,7 +44,7 @@ _OPS: Final = {Op.PUT: StateOp.PUT, Op.GET: StateOp.GET}
 
 
 class Gate(Protocol):
-    """What the node's gateway says of a peer (`nexus.dsoftbus.io.gate.PeerGate`)."""
+    """The judgement of the node's gateway on a peer (`nexus.dsoftbus.io.gate.PeerGate`)."""
 
     @property
     def peer(self) -> str:

@@ -1,6 +1,6 @@
-"""What waits and is written together leaves the disk that writing each record at once leaves.
+"""Records written together leave the same disk as records written one at a time.
 
-But where several compactions fall between two syncs: of those only the last is carried out.
+There is one exception: of several compactions between two syncs only the last is carried out.
 """
 
 from __future__ import annotations

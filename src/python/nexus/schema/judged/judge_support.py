@@ -1,4 +1,4 @@
-"""What judges messages: pycapnp, our Python, our zig; and values to write messages of."""
+"""The judges of messages: pycapnp, our Python, our zig; and values to write messages of."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def camel(name: str) -> str:
 
 
 def python_verdict(name: str, message: bytes) -> bytes | None:
-    """What our Python writes of what it has read; None is a refusal."""
+    """Write what our Python has read of a message; None is a refusal."""
     try:
         value = decode(python_kind(name), message, LIMITS)
     except MalformedMessage:
@@ -104,7 +104,7 @@ class Zig:
         self._out = ctypes.create_string_buffer(8 + 8 * LIMITS.words)
 
     def verdict(self, name: str, message: bytes) -> bytes | None:
-        """What zig writes of what it has read; None is a refusal."""
+        """Write what zig has read of a message; None is a refusal."""
         length = self._library.contract_rewrite(
             name.encode(),
             ctypes.c_size_t(len(name)),
@@ -119,7 +119,7 @@ class Zig:
 
 
 def capnp_reads(name: str, message: bytes) -> dict[str, Any] | None:
-    """What pycapnp reads, every text and list of it; None if it cannot."""
+    """Return pycapnp's reading of a message, every text and list of it; None if it cannot."""
     try:
         with capnp_kind(name).from_bytes(
             message, traversal_limit_in_words=LIMITS.traversal, nesting_limit=LIMITS.nesting

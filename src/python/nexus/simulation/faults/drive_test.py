@@ -1,4 +1,4 @@
-"""What a disk does with each of its faults, and what a power cut leaves."""
+"""A disk under each of its faults, and its content after a power cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nexus.simulation.faults.fault import Chance, Fault, Happened
 
 
 class FailedError(Exception):
-    """What a request raises here."""
+    """The error that a failed request raises here."""
 
 
 SIZE = 16 * SECTOR_BYTES

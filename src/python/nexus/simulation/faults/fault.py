@@ -57,7 +57,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is left of the drawn faults: none of `without`, and of some only these numbers."""
+    """The choice among the drawn faults: none of `without`, and of some only these numbers."""
 
     without: frozenset[str] = frozenset()
     only: Mapping[str, frozenset[int]] = field(default_factory=dict)

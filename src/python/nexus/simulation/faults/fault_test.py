@@ -1,4 +1,4 @@
-"""What a fault is called where a person reads it: kind, place, time, chance, amount."""
+"""The text of a fault for people: kind, place, time, chance, amount."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What faults do to a frame on one path: it is lost, late, doubled or damaged."""
+"""The effect of faults on a frame of one path: it is lost, late, doubled or damaged."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Place(Enum):
-    """What a fault is done to, and how a place of this kind is written."""
+    """The kinds of places that a fault happens at, and the form of each kind's name."""
 
     PATH = "path"  # A>B: what A sends to B.
     GROUP = "group"  # A+C: these machines, and all others.

@@ -1,4 +1,4 @@
-"""What a scenario may ask for: files that people have written name these kinds and amounts."""
+"""The words of a scenario: files that people have written name these kinds and amounts."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def trunks_between(shape: str, one: int, other: int) -> int:
 def delays_of(
     switches: Sequence[Sequence[str]], shape: str, trunk_ns: int
 ) -> dict[tuple[str, str], int]:
-    """What each path takes longer than within a switch, in ns.
+    """Return how much longer each path takes than one within a switch, in ns.
 
     Args:
         switches: the machines of each.

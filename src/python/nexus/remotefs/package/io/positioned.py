@@ -1,4 +1,4 @@
-"""What every open file of a peer has: a position, and an end by `async with`."""
+"""The common part of a peer's open files: a position, and an end by `async with`."""
 
 from __future__ import annotations
 

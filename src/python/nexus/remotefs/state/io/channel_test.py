@@ -1,4 +1,4 @@
-"""What is refused before another thread is asked for anything."""
+"""Refusals that come before another thread is asked for anything."""
 
 from __future__ import annotations
 

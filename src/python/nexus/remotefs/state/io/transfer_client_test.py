@@ -1,4 +1,4 @@
-"""What a client makes of a peer that answers transfers wrongly, late or not at all."""
+"""A client whose peer answers transfers wrongly, late or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of values above a frame share: a world of three nodes, and one transfer by hand."""
+"""The scene of tests of values above a frame: a world of three nodes, one transfer by hand."""
 
 from __future__ import annotations
 
