@@ -193,7 +193,7 @@ def run() -> NoReturn:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
         getattr(sys, name).reconfigure(errors="backslashreplace")
-    code = 1  # Of a count that could not be written.
+    code = 1  # The code of a count that could not be written.
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

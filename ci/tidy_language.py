@@ -65,6 +65,16 @@ STUMBLES: Final = (
         "name them: `clients that`, `the peer that`",
     ),
     (
+        # A comment that begins so, in languages whose comments begin with this sign.
+        re.compile(r"(?:^|\s)# Of "),
+        "name the subject: `The rule's name`",
+    ),
+    (
+        # A docstring that begins so.
+        re.compile(r"\"\"\"What (?![^.]*\?)"),
+        "a class is a noun phrase, a function a verb: `The answers of`, `Return the`",
+    ),
+    (
         re.compile(r"\bbut for\b", re.IGNORECASE),
         "use `except`",
     ),

@@ -5,7 +5,7 @@
 # ForwardRef").  Our own code needs one of the second list in any case.
 RUN_PANTS=(3.9 3.10 3.11 3.12 3.13)
 RUN_NEXUS=(3.11 3.12 3.13 3.14)
-# Of the lock for 3.9, psutil has no wheel for Linux on arm64.
+# In the lock for 3.9, psutil has no wheel for Linux on arm64.
 if [[ $(uname -s)-$(uname -m) == Linux-aarch64 ]]; then RUN_PANTS=("${RUN_PANTS[@]:1}"); fi
 
 # Which of the first list is taken unasked, the best one first.

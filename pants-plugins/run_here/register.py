@@ -67,7 +67,7 @@ ASKING = Process(
 )
 
 
-# Of the two rules for a started program Pants takes the one that asks for less: this one.  What it
+# Pants has two rules for a started program and takes the one that asks for less: this one.  What it
 # asks for itself names both inputs, which only the engine's own rule takes.
 @_uncacheable_rule
 async def start_here(

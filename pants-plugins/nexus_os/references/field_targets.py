@@ -27,7 +27,7 @@ class TargetReference:
     field: str
     text: str
     accepted: Tuple[Type[Target], ...] = ()
-    key: str = ""  # Of the field's entry, where it holds several.
+    key: str = ""  # The key of the field's entry, where it holds several.
 
     def complain(self, reason: str, known: Iterable[Address]) -> InvalidFieldException:
         """The error that names the field, what is wrong, and what is accepted."""

@@ -35,7 +35,7 @@ class FileOwners:
     """Those owners that are not among the explicit dependencies yet."""
 
     addresses: Tuple[Address, ...]
-    unowned: Tuple[str, ...] = ()  # Of the paths, those that no target at all has.
+    unowned: Tuple[str, ...] = ()  # Those of the paths that have no target at all.
 
 
 @rule

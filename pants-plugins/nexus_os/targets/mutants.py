@@ -26,7 +26,7 @@ class MutantsSourceField(SingleSourceField):
         """
         The file that lists the mutants, as tables `[[mutant]]`:
 
-            name = "ttl-never-expires"      # Of the mutant, and of its image.
+            name = "ttl-never-expires"      # The mutant and its image have it.
             text = "a peer that is not heard is known for ever"
             file = "src/guest/lib/dsoftbus/discovery.zig"
             find = "now_ns > seen_ns + ttl_ns"      # Stands in the file exactly once.

@@ -30,7 +30,7 @@ _REFERENCE_DIVISOR: Final = 200
 # Everything that is run by itself.
 PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, **HARTS, "empty": EMPTY}
 
-Command = Callable[[Path, str, int], list[str]]  # Of a kernel, a disk, or none, and harts.
+Command = Callable[[Path, str, int], list[str]]  # From a kernel, a disk (or none) and harts.
 
 _RUN_GUEST: Final = "nexus.bench.run_guest"
 _RUN_DEBUGGED: Final = "nexus.bench.run_debugged"

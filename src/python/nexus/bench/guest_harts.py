@@ -14,7 +14,7 @@ from nexus.bench.guest_workload import Workload
 # Some tenths of a second on QEMU; a round is five thousand instructions.
 _ROUNDS: Final = 60_000
 
-# Of the shared words the first counts rounds, the second adds their results, the third counts harts
+# The first shared word counts rounds, the second adds their results, the third counts harts
 # that are done.
 _SOURCE: Final = """
     csrr s9, mhartid

@@ -80,7 +80,7 @@ class Bench:
     folder: Path
     rounds: int
     rows: Sequence[str]
-    slice: Sequence[str]  # Of the targets: what is tested.
+    slice: Sequence[str]  # The targets that are tested.
     program: Path | None  # A packaged `ci:remote_cache`; without it, one is packaged.
 
     @property

@@ -22,8 +22,8 @@ IMAGES: Final = {
 # What a node needs to keep sessions.
 SERVICES: Final = ("logd", "policyd", "samgrd", "rngd", "bundlemgrd", "netstackd", "dsoftbusd")
 SESSION: Final = "dsoftbusd: cross-vm session ok "
-DELAY_US: Final = 500  # Of a link, if a world does not say.
-TRUNK_US: Final = 200  # Of each trunk, if a scenario does not say.
+DELAY_US: Final = 500  # A link's, if a world does not say.
+TRUNK_US: Final = 200  # Each trunk's, if a scenario does not say.
 SWITCHES: Final = 4
 ARRIVED: Final = ("receive", "nobuffer")
 

@@ -44,7 +44,7 @@ class OracleError(NexusError):
 class Violation:
     """One thing that must not be."""
 
-    name: str  # Of the rule, such as `lost-write`; equal names are one failure.
+    name: str  # The rule's name, such as `lost-write`; equal names are one failure.
     machine: str  # Where; "" if it is nowhere in particular.
     ns: int
     message: str  # One line.

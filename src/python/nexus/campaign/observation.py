@@ -26,7 +26,7 @@ class Line:
 class WireFrame:
     """One frame on its way to one machine."""
 
-    number: int  # Of the frame, in the order of sending; one that is flooded has several ways.
+    number: int  # The frame's, in the order of sending; a flooded frame has several ways.
     sent_ns: int
     source: str  # A machine's label.
     destination: str  # "" if no machine could hear it.
@@ -50,8 +50,8 @@ class Observation:
     scenario: str
     seed: int
     machines: tuple[str, ...]
-    lines: tuple[Line, ...]  # Of all machines, in time.
-    markers: tuple[Line, ...]  # Of these, what the world expects.
+    lines: tuple[Line, ...]  # The lines of all machines, in time.
+    markers: tuple[Line, ...]  # Those lines that the world expects.
     frames: tuple[WireFrame, ...]
     requested: tuple[Fault, ...]  # Drawn, without what was taken away.
     happened: tuple[Happened, ...]

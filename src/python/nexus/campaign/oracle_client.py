@@ -93,7 +93,7 @@ def _liveness(observation: Observation, history: History) -> Iterator[Violation]
     for machine in sorted(expected & set(observation.machines)):
         identity = identities.get(machine)
         if identity is not None and not is_genuine(identity):
-            continue  # Of an impostor nothing is expected but to be refused.
+            continue  # An impostor needs no calls: it is to be refused.
         lives = [line.ns for line in history.boots if line.machine == machine]
         # The steps of a life are timed by its own clock, which began at its start.
         begun_ns = max(lives, default=0) + observation.heal_ns if len(lives) > 1 else 0

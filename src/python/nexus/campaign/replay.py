@@ -71,7 +71,7 @@ class ReplayFile(_Strict):
     without_steps: list[int] = []
     run_ms: Annotated[int, Field(ge=1, le=RUN_MS_MAX)] | None = None
     reseed: _Reseed | None = None
-    digest: _Digest  # Of the run.
+    digest: _Digest  # The run's digest.
     violation: str  # The name of the first.
     message: str
 

@@ -57,11 +57,11 @@ class Ran:
     recipe: Recipe
     observation: Observation
     violations: tuple[Violation, ...]
-    digest: str  # Of all that happened: equal digests are equal runs.
+    digest: str  # The digest of all that happened: equal digests are equal runs.
     trace: str = field(repr=False)
     consoles: dict[str, bytes] = field(repr=False)
     instructions: int
-    executed: Executed | None = field(default=None, repr=False)  # Of campaigns with coverage.
+    executed: Executed | None = field(default=None, repr=False)  # For campaigns with coverage.
 
     @property
     def is_clean(self) -> bool:

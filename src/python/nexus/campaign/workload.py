@@ -5,10 +5,10 @@ shrinker can leave it out; every step is drawn by itself, so the others stay as 
 guest's part is testprojects/fault_worlds/client; what it prints `nexus.campaign.workload_history`
 reads.
 
-    [workload]                  # Of a scenario.
+    [workload]                  # A scenario has this table.
     clients = ["A", "C"]        # Labels of machines that start `workload-client`.
     auditor = "B"               # The machine whose log is read in the end.
-    steps = 12                  # Of each client.
+    steps = 12                  # Steps of each client.
     keys = 3                    # Fewer keys are more contention.
     from_ms = 200               # By the clock of the client: when the first step may begin ...
     until_ms = 2000             # ... and when the last has begun; then it shows that it is alive.

@@ -58,7 +58,7 @@ def _is_importable(name: str) -> bool:
 
     try:
         return find_spec(name) is not None
-    except ModuleNotFoundError:  # Of a package that is not there either.
+    except ModuleNotFoundError:  # The package around it is missing, too.
         return False
 
 

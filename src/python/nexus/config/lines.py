@@ -38,7 +38,7 @@ class _Scanner:
         self._text = text
         self._position = 0
         self._line_ends = [at for at, character in enumerate(text) if character == "\n"]
-        self._entries: dict[Location, int] = {}  # Of each array of tables, how many so far.
+        self._entries: dict[Location, int] = {}  # How many entries each array of tables has so far.
 
     def scan(self) -> None:
         table: Location = ()

@@ -94,7 +94,7 @@ def _tidy(schema: Any) -> Any:
         tidy = {**(rest[0] if len(rest) == 1 else {"anyOf": rest}), **tidy}
     for described in tidy.get("properties", {}).values():
         described.pop("title", None)
-        # Of a table, its own keys have defaults.
+        # A table needs no default: its own keys have theirs.
         if described.get("default") in (None, []) or isinstance(described["default"], dict):
             described.pop("default", None)
     return tidy

@@ -102,7 +102,7 @@ class Reached:
     """The executed code of one part, laid out for many questions about its addresses."""
 
     def __init__(self, pages: Mapping[int, Page]) -> None:
-        # Of each page a text of digits, one for each half-word, which is searched at once.
+        # Each page has a text of digits, one for each half-word, which is searched at once.
         self._executed = {base: _digits(page.executed) for base, page in pages.items()}
         self._taken = {base: _digits(page.taken) for base, page in pages.items()}
         self._not_taken = {base: _digits(page.not_taken) for base, page in pages.items()}

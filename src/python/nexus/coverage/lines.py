@@ -51,7 +51,7 @@ class Inline(NamedTuple):
 
     start: int
     end: int
-    depth: int  # Of how many functions it is part there.
+    depth: int  # The number of functions that it is part of there.
     function: Declared
     file: int
     line: int  # 0 if that is not known.

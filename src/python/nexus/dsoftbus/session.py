@@ -112,7 +112,7 @@ class Session:
         self._outbox = Outbox()
         self._waiting: bytes | Absorbed | None = None  # The frame that made a dialler ready.
         self._correlation = 0
-        self.pong_nonce = 0  # Of the last ping that was answered.
+        self.pong_nonce = 0  # The nonce of the last ping that was answered.
         self._ping_nonce = 0
         # When bytes came last, when a whole frame did, and when a ping went out.
         self._started_ns = self._alive_ns = self._heard_ns = self._pinged_ns = now_ns

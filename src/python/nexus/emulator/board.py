@@ -44,9 +44,9 @@ UART_BASE: Final = 0x1000_0000
 VIRTIO_BASE: Final = 0x1000_1000
 VIRTIO_STRIDE: Final = 0x1000
 VIRTIO_SLOTS: Final = 8
-VIRTIO_IRQ: Final = 1  # Of slot 0; the others follow.
+VIRTIO_IRQ: Final = 1  # Slot 0's; the others follow.
 NET_SLOT, RNG_SLOT = 0, 1
-DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # Of disks without a chosen slot.
+DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # For disks without a chosen slot.
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000

@@ -232,7 +232,7 @@ def test_a_kernel_that_fills_the_memory_gets_no_device_tree() -> None:
 )
 def test_bad_options_name_the_field(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        MachineOptions(kernel=program("nop"), **options)  # type: ignore[arg-type]  # Of any type.
+        MachineOptions(kernel=program("nop"), **options)  # type: ignore[arg-type]  # Mixed types.
 
 
 @pytest.mark.parametrize("until_ns", [105, -10])

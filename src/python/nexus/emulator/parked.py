@@ -59,7 +59,7 @@ class ParkedHart:
 
     def __init__(self, hart: Hart, words: ParkedWords) -> None:
         self.state: State = words
-        # Of the hart that executes; it learns this one's protection when the turn changes.
+        # The executing hart's; it learns this hart's protection when the turn changes.
         self.mmu: Mmu = hart.mmu
         self._hart = hart
 

@@ -84,4 +84,4 @@ def flags_of(recorder: Recorder) -> dict[int, int]:
 def boot(text: str, **options: object) -> Machine:
     """A machine about to execute a program, with 1 MiB of RAM unless told otherwise."""
     values: dict[str, object] = {"kernel": program(text), "ram_bytes": 1 << 20, **options}
-    return Machine(MachineOptions(**values))  # type: ignore[arg-type]  # Of mixed types.
+    return Machine(MachineOptions(**values))  # type: ignore[arg-type]  # Mixed types.

@@ -24,7 +24,7 @@ WORDS_AT = 40 + 8 + 32 + 4
 
 def options_of(text: str, **more: object) -> MachineOptions:
     values: dict[str, object] = {"kernel": program(text), "ram_bytes": RAM_BYTES, **more}
-    return MachineOptions(**values)  # type: ignore[arg-type]  # Of mixed types.
+    return MachineOptions(**values)  # type: ignore[arg-type]  # Mixed types.
 
 
 def resumed(machine: Machine, options: MachineOptions) -> Machine:

@@ -85,7 +85,7 @@ class Options:
     debuggers: dict[str, str] = field(default_factory=dict)  # Machine -> port or unix socket.
     covers: bool = False
     profile_every: int | None = None  # Instructions between two samples.
-    lines: tuple[Path, ...] = ()  # Of debug information, for both.
+    lines: tuple[Path, ...] = ()  # Tables of lines, for both.
     allows_unused_images: bool = False  # A campaign gives its images to several worlds.
 
 

@@ -228,7 +228,7 @@ def test_host_that_fails_in_mid_run_keeps_what_the_guests_did(tmp_path: Path) ->
     def boot(plan: Plan, options: Options) -> Engine:
         made.append(Failing(_passing(plan, options)))
         engine: Any = made[0]
-        return engine  # type: ignore[no-any-return]  # Of a fixture.
+        return engine  # type: ignore[no-any-return]  # It is a fake.
 
     code, summary = _execute(tmp_path, boot)
     assert code == 21

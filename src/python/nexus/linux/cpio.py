@@ -31,7 +31,7 @@ class Entry:
     name: str
     mode: int
     data: bytes = b""
-    device: tuple[int, int] = (0, 0)  # Of a device: major and minor number.
+    device: tuple[int, int] = (0, 0)  # A device's major and minor number.
 
 
 def archive(entries: Sequence[Entry]) -> bytes:

@@ -29,4 +29,4 @@ class Verdict:
     tried: int = 0  # Test files (Python) or tests (zig) that ran.
     available: int = 0  # How many depend on the file.
     seconds: float = 0.0
-    reason: str = ""  # Of an equivalent mutant.
+    reason: str = ""  # Why a mutant is equivalent.

@@ -262,7 +262,7 @@ def give_to_owner(descriptor: int, folder: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Replace a private file in one step."""
     fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)  # Of one that was ended in the middle of this, or a link.
+    fresh.unlink(missing_ok=True)  # A link, or left by a process that was ended in here.
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     give_to_owner(descriptor, path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -65,7 +65,7 @@ def _lines(path: Path) -> logging.Logger:
         path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.Logger(path.name)  # Of its own: no other settings reach it.
+    logger = logging.Logger(path.name)  # A logger of its own: no other settings reach it.
     logger.addHandler(handler)
     return logger
 

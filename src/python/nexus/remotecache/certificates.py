@@ -66,7 +66,7 @@ def check_issuers(
         check_dates(issuer, files.certificate, now)
         left.remove(issuer)
         signed = issuer
-    # Of an authority that was renewed with its key, one that is valid will do.
+    # An authority may have been renewed with its key; then one valid certificate will do.
     valid = (a for a in ends if a.not_valid_before_utc <= now < a.not_valid_after_utc)
     check_dates(next(valid, ends[0]), files.authority, now)
 

@@ -131,7 +131,7 @@ def create(
     if folder.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     fresh = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)  # Of one that was ended in the middle of this.
+    shutil.rmtree(fresh, ignore_errors=True)  # A process may have ended in the middle of this.
     fresh.mkdir(mode=0o700)
     made = Credentials(fresh)
     write_private(made.token_secret, secrets.token_urlsafe(48))

@@ -76,7 +76,7 @@ def taken(_place: Path, stack: ExitStack) -> list[str]:
 
 
 def not_here(_place: Path, _stack: ExitStack) -> list[str]:
-    # Of the block for documentation: no machine has it.
+    # The address is from the block for documentation: no machine has it.
     return ["--listen=192.0.2.1", f"--name={NAME}", f"--port={free_port()}"]
 
 

@@ -22,7 +22,7 @@ class Health(Enum):
     """This worker's report to the server."""
 
     OK = bots_pb2.OK
-    # Of no use now; leases that run go on.
+    # The worker is of no use now; leases that run go on.
     UNHEALTHY = bots_pb2.UNHEALTHY
     # Ends when what runs has ended.
     ENDING = bots_pb2.BOT_TERMINATING

@@ -160,8 +160,8 @@ def clock_is_wrong(team: Team) -> None:
     library = clock_library()
     for number, offset in enumerate(("-5m", "+5m")):
         team.workers[f"worker-{number + 1}"].stop()
-        # Of clocks that only count on, differences stay right.  To leave them out altogether is an
-        # option of the library, with which its 0.9.10 makes every sleep an invalid argument.
+        # Clocks that only count on keep right differences.  The library has an option that leaves
+        # them out altogether; with it, its 0.9.10 makes every sleep an invalid argument.
         wrong = (f"LD_PRELOAD={library}", f"FAKETIME={offset}")
         team.start_worker(number, prefix=("env", *wrong))
     with team.client() as client:

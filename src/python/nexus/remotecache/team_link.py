@@ -30,7 +30,7 @@ FRAMES_MAX: Final = 1000
 # A segment of TCP before it is cut, and the header that says where to cut it.
 FRAME_BYTES_MAX: Final = 65536 + 64
 
-# Of <linux/if_tun.h>: a TAP device without a protocol's header and with that of a segment.
+# From <linux/if_tun.h>: a TAP device without a protocol's header and with that of a segment.
 TUNSETIFF: Final = 0x400454CA
 TUNSETOFFLOAD: Final = 0x400454D0
 IFF_TAP: Final = 0x0002

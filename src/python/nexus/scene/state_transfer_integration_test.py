@@ -86,7 +86,7 @@ def test_what_may_not_be_is_told_before_it_is_sent(scene: Scene) -> None:
         ("", 200, Status.MALFORMED),
     ):
         assert scene.put(WRITER, key, bytes(size)) == refused(status), key
-    # Of a key that is too long no byte is awaited.
+    # No byte of a key that is too long is awaited.
     head = Head(Way.PUT, 0, KEY, 9).encode()[:12] + bytes([97, 0, 0, 0, 9, 0, 0, 0])
     assert scene.reply(WRITER, scene.begin_transfer(WRITER, head)) == refused(
         Status.VALUE_TOO_LARGE

@@ -111,7 +111,7 @@ def test_one_schema_in_both_languages(tmp_path: Path) -> None:
         tmp_path,
         'const sizeMax :UInt16 = 300;\n# Of anything.\nconst magic :Data = "XY";\n'
         "const group :List(UInt8) = [1, 2];\n"
-        "enum Op $A.bits(8) $A.open {\n  # What is asked.\n  error @0 $A.code(7);\n"
+        "enum Op $A.bits(8) $A.open {\n  # The operation.\n  error @0 $A.code(7);\n"
         '  # It broke.\n  getAll @1;\n}\nenum End { badName @0; cut @1 $A.word("cut-off"); }\n',
     )
     (module,) = read_modules([path])
@@ -119,7 +119,7 @@ def test_one_schema_in_both_languages(tmp_path: Path) -> None:
     assert "# Of anything.\nSIZE_MAX: Final = 300\n" in python
     assert 'MAGIC: Final = b"XY"\n' in python
     assert "GROUP: Final = (1, 2)\n" in python
-    assert 'class Op(IntEnum):\n    """What is asked."""\n\n    # It broke.\n' in python
+    assert 'class Op(IntEnum):\n    """The operation."""\n\n    # It broke.\n' in python
     assert "    ERROR = 7\n    GET_ALL = 1\n" in python
     assert '    BAD_NAME = "bad-name"\n    CUT = "cut-off"\n' in python
     zig = zig_code.write_module(module, {})
@@ -143,14 +143,14 @@ def test_the_same_schemas_give_the_same_bytes(tmp_path: Path) -> None:
 def test_comments_stand_behind_what_they_are_about() -> None:
     text = (
         "@0x1;\n# The file,\n# in two lines.\n\n# Nobody's.\nconst a :UInt8 = 1; # Short.\n"
-        "enum E {\n  # Of E.\n  x @0;\n  # Of x.\n  y @1;\n}\nconst b :UInt8 = 2;\n# Of b.\n"
+        "enum E {\n  # The E.\n  x @0;\n  # The x.\n  y @1;\n}\nconst b :UInt8 = 2;\n# The b.\n"
     )
     assert comments_of(text) == {
         "": "The file,\nin two lines.",
         "a": "Short.",
-        "E": "Of E.",
-        "E.x": "Of x.",
-        "b": "Of b.",
+        "E": "The E.",
+        "E.x": "The x.",
+        "b": "The b.",
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final  # Any: pycapnp publishes no types.
 
 from nexus.schema.model import Field, SchemaError, Struct, Type
 
-# Of a field that is in no union, as the compiler has it.
+# The compiler's number for a field that is in no union.
 _NO_MEMBER: Final = 0xFFFF
 
 _INTEGERS: Final = {

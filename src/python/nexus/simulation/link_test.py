@@ -120,7 +120,7 @@ def test_jitter_stays_within_its_bounds_and_reorders() -> None:
 )
 def test_bad_options_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
-        LinkOptions(**options)  # type: ignore[arg-type]  # Of mixed types.
+        LinkOptions(**options)  # type: ignore[arg-type]  # Mixed types.
 
 
 def test_empty_cut_is_refused() -> None:

@@ -35,7 +35,7 @@ KEY_BYTES_MAX: Final = contract.KEY_BYTES_MAX
 VALUE_BYTES_MAX: Final = contract.VALUE_BYTES_MAX
 CHUNK_BYTES_MAX: Final = contract.CHUNK_BYTES_MAX
 LIST_MAX: Final = contract.LIST_MAX
-_FRAME_BYTES_MAX: Final = 12 + 8 + 6 + KEY_BYTES_MAX + VALUE_BYTES_MAX  # Of a put.
+_FRAME_BYTES_MAX: Final = 12 + 8 + 6 + KEY_BYTES_MAX + VALUE_BYTES_MAX  # A put.
 
 Op = contract.Op
 

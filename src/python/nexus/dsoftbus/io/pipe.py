@@ -103,7 +103,7 @@ class Pipe:
                 self._wake()
             if taken == len(rest):
                 return
-            rest = memoryview(rest)[taken:]  # Of bytes, which do not change.
+            rest = memoryview(rest)[taken:]  # The view is of bytes, which do not change.
             self._flush()
             if not self._mux.room(self.number):
                 await _wait(self._writers)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 SOURCES: Final = 96  # Including source 0, which does not exist.
-CONTEXTS: Final = 2  # Of one hart.
+CONTEXTS: Final = 2  # The contexts of one hart.
 PRIORITY_MAX: Final = 7
 
 _PENDING: Final = 0x1000

@@ -94,4 +94,4 @@ def test_another_processor_is_told_so(
 @pytest.mark.parametrize("options", [{"engine": "native"}, {"native_blob": GOOD}])
 def test_blob_and_engine_go_together(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="native_blob"):
-        MachineOptions(kernel=program("nop"), **options)  # type: ignore[arg-type]  # Of any type.
+        MachineOptions(kernel=program("nop"), **options)  # type: ignore[arg-type]  # Mixed types.

@@ -38,7 +38,7 @@ class _Field(NamedTuple):
     """Where an instruction, or a word of data, holds a distance."""
 
     distance: _Distance
-    unit: int  # Of the distance, in bytes.
+    unit: int  # The distance's unit, in bytes.
     bits: int
     parts: tuple[tuple[int, int, int], ...]  # Bits from, how many, where to.
 

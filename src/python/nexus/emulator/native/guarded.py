@@ -27,7 +27,7 @@ class Form(NamedTuple):
     region: Region
     # The blocks that look for stops before they run, and in which blocks a stop is one for them.
     looks: Mapping[int, Sequence[int]]
-    is_spare: bool = False  # Of use only where a stop forbids the region that is entered there.
+    is_spare: bool = False  # Useful only where a stop forbids the region that is entered there.
 
     @property
     def symbol(self) -> str:

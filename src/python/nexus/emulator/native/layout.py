@@ -77,7 +77,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     ALONE,  # Nonzero if there is one hart: the interrupt controller has its lines alone then.
     TURNS,  # Host address of the harts whose turn it is not (`turn_words.py`); 0 if there are none.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
-    # Of an observer; see `native/stops.py`.
+    # Words of an observer; see `native/stops.py`.
     REPORTS,  # Nonzero: leave traps and interrupts to Python, which reports them.
     STOPS,  # Host address of where to stop, and how many words there are.
     STOP_COUNT,
@@ -92,11 +92,11 @@ from nexus.emulator.reference.state import STATE_WORDS
 # Two words for each bank: mode and satp.
 KEYS: Final = WATCH_COUNT + 1
 BANK_COUNT: Final = 8
-# Of an observer: a bit for each offset of a page, set if a translated block that begins there has a
+# An observer's: a bit for each offset of a page, set if a translated block that begins there has a
 # stop.  One table for all pages: a block that has none is interpreted if another page's has.
 STOP_BITS: Final = KEYS + 2 * BANK_COUNT
 STOP_BIT_WORDS: Final = 32
-# Of the interrupt controller: see `device/plic.py`.
+# The interrupt controller's words: see `device/plic.py`.
 PLIC: Final = STOP_BITS + STOP_BIT_WORDS
 STATE_BYTES: Final = 8 * (PLIC + PLIC_WORDS)
 

@@ -62,7 +62,7 @@ def window_bounds(
     at = base + layout.WINDOW_BOUNDS + _BOUND_OF.get(size, 0)
     bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
     if size not in _BOUND_OF:
-        # Of one byte's bound; no access of this length is allowed if that is too short.
+        # The bound is one byte's; no access of this length is allowed if that is too short.
         less = f.op("sub", bound, size - 1)
         is_long = f.compare("sgt", less, 0)
         bound = f.value(f"select i1 {is_long}, i64 {less}, i64 0")

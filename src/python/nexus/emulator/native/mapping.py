@@ -37,7 +37,7 @@ def has_fused_unit() -> bool:
     if host() is AARCH64:
         return True
     try:
-        with open("/proc/cpuinfo", "rb") as file:  # Of the first processor; the others are alike.
+        with open("/proc/cpuinfo", "rb") as file:  # The first processor; the others are alike.
             flags = next((line for line in file if line.startswith(b"flags")), b"").split()
     except OSError:
         return False

@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = translate(images, named(options.processor), options.processes)
     options.out.write_bytes(data)
     kib = len({key_of(page) for image in images for page, _ in pages_of(image)}) * PAGE_BYTES >> 10
-    spent = sum(os.times()[:4])  # Of this process and its children.
+    spent = sum(os.times()[:4])  # By this process and its children.
     print(
         f"{kib} KiB of guest code, {len(data) >> 10} KiB of translations,"
         f" {1000 * spent / max(kib, 1):.0f} ms of processor time a KiB"

@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     slot: int  # Bytes from the start of the decoded page.
     code: int  # Bytes from the start of the page's code.
     operands: bytes  # For the interpreter's handler of the same instruction.
-    extents: Extents  # Of the region.
+    extents: Extents  # The region's extents.
     guarded: Extents  # Its blocks that look for a stop: see `guarded.py`.
     is_spare: bool  # For runs in which a stop forbids the other entry here.
 

@@ -74,7 +74,7 @@ class Trap:
     pc: int
     cause: int
     value: int
-    privilege: int  # Of the code that trapped.
+    privilege: int  # The privilege of the code that trapped.
 
 
 @dataclass(frozen=True, slots=True)

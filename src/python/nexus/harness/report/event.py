@@ -34,7 +34,7 @@ Kind = Literal[
     "power",
     "stop",
 ]
-KINDS: Final[tuple[str, ...]] = Kind.__args__  # type: ignore[attr-defined]  # Of a Literal.
+KINDS: Final[tuple[str, ...]] = Kind.__args__  # type: ignore[attr-defined]  # A Literal has them.
 
 # What a person reads first; the rest is shown when it is asked for.
 MAIN_KINDS: Final = (
@@ -66,7 +66,7 @@ class Event(BaseModel):
     machine: str  # Empty for what is the whole world's.
     kind: Kind
     text: str
-    # Of a frame: number, bytes, to; of a call: service, operation, status, latency_ns, peer.
+    # A frame has: number, bytes, to.  A call has: service, operation, status, latency_ns, peer.
     values: dict[str, str | int] = Field(default_factory=dict)
 
 

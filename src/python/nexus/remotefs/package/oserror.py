@@ -57,7 +57,7 @@ def as_os_error(error: NexusError, path: str) -> OSError:
         number = _ERRNO[error.status]
         if number == errno.EOPNOTSUPP:
             return UnlistedError(number, text, path)
-        return OSError(number, text, path)  # Of the class for its number.
+        return OSError(number, text, path)  # Python picks the class by the number.
     if isinstance(error, ChangedError):
         return OSError(errno.ESTALE, text, path)
     if isinstance(error, DeadlineError):

@@ -157,7 +157,7 @@ def test_of_eight_handles_the_one_unused_for_the_longest_time_makes_room_when_it
     assert ask(server, another, IDLE_NS + 1) == OpenReply(Status.OK, 9)
     assert status_of(2, IDLE_NS + 1) is Status.BADF
     assert {status_of(handle, IDLE_NS + 1) for handle in (1, 4, 5, 6, 7, 8, 9)} == {Status.OK}
-    # Of what is left unused only the third is old enough; then none is.
+    # Only the third of the unused handles is old enough; then there is none left.
     assert ask(server, another, IDLE_NS + 2) == OpenReply(Status.OK, 10)
     assert status_of(3, IDLE_NS + 2) is Status.BADF
     assert ask(server, another, IDLE_NS + 2) == OpenReply(Status.LIMIT)

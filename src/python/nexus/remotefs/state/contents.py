@@ -77,7 +77,7 @@ class Contents:
         self.open: dict[int, Transaction] = {}
         self.next_id = 1
         self.calls = Calls()
-        self.owners: dict[str, str] = {}  # Of each key that a peer set: which one.
+        self.owners: dict[str, str] = {}  # The peer that set each key.
         self._entry_bytes = CHECKPOINT_BYTES
 
     @property

@@ -74,7 +74,7 @@ class Cuts:
 
     points: int
     images: int = 0
-    left_open: int = 0  # Of these: with a transaction that has no end.
+    left_open: int = 0  # Images with a transaction that has no end.
     boots: int = 0
 
 

@@ -56,7 +56,7 @@ class Walk:
         if self._after and reply.status is Status.MALFORMED:
             self._is_over = True
             if self._could_be_over:
-                return ()  # Of what peers may use, the page before had room for one more.
+                return ()  # The last page had room for one more key that peers may use.
             raise StateError(Status.UNSUPPORTED, _OLD)
         keys = check_status(reply, self._prefix).keys
         last = self._after

@@ -106,7 +106,7 @@ CASES: Final[tuple[Case, ...]] = (
          (struct(0, 2, 1), 0, 2, 0)),
 )  # fmt: skip
 
-# Of a later version, or of an odd writer, and well-formed.
+# Messages of a later version, or of an odd writer, and well-formed.
 GOOD: Final[tuple[Case, ...]] = (
     Case("nothing-at-all", NAME, (0,)),
     Case("no-name", NAME, (ROOT, 0)),

@@ -58,7 +58,7 @@ def load(folder: Path, name: str, text: str) -> tuple[Any, ModuleType, ModuleTyp
     (schemas / "annotations.capnp").write_text((ROOT / "schemas/annotations.capnp").read_text())
     (schemas / "shop.capnp").write_text(text)
     generate([schemas / "shop.capnp"], folder / name, None)
-    return tuple(  # type: ignore[return-value]  # Of a fixed length, which mypy cannot see.
+    return tuple(  # type: ignore[return-value]  # Its length is fixed, which mypy cannot see.
         importlib.import_module(f"{name}.{part}") for part in ("shop", "message", "message_writer")
     )
 

@@ -32,7 +32,7 @@ class Rule:
 
     kind: str
     number: int  # Among the rules of its kind.
-    places: tuple[str, ...]  # Of groups none: any.
+    places: tuple[str, ...]  # Empty for groups: any.
     chance: Ratio
     most: Ratio
     count: int

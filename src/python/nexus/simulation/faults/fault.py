@@ -51,7 +51,7 @@ class Happened:
     """One time that a fault happened."""
 
     fault: str  # Its id.
-    number: int  # Of the frame on its path, of the access to the disk; 0 of a window.
+    number: int  # The frame's on its path, the access's to the disk; 0 for a window.
     at_ns: int
 
 

@@ -121,7 +121,7 @@ async def _on_stream(peer: Streamer, request: Request, timeout_s: float) -> Foun
             await stream.over()
         return Found(reply, data)
     finally:
-        stream.reset()  # Of what is over nothing is left to reset.
+        stream.reset()  # A stream that is over has nothing left to reset.
 
 
 async def _read_reply(stream: BusStream, request: Request) -> Reply:

@@ -146,7 +146,7 @@ async def _on_stream(
                 await stream.over()
         return result
     finally:
-        stream.reset()  # Of what is over nothing is left to reset.
+        stream.reset()  # A stream that is over has nothing left to reset.
 
 
 async def _ask(stream: BusStream, request: Request) -> Reply:

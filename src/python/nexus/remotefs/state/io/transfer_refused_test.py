@@ -57,7 +57,7 @@ def test_keys_that_are_refused_before_anything_is_done(
 ) -> None:
     async def scenario(world: World) -> None:
         head = Head(op, 0, len(key.encode()), 129 if op is Op.PUT else 0)
-        # Of a key that is too long the head is enough.
+        # The head is enough where the key is too long.
         sent = head.encode() + (key.encode() if len(key) < 97 else b"")
         assert await ask(world, sent) == Reply(op, status, Stage.DONE)
         expected = [("node-a", "put", f"reject {why}")] if op is Op.PUT else []
