@@ -8,7 +8,7 @@ import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import LinkOptions
-from nexus.simulation.machine import Machine
+from nexus.simulation.machine import TICK_NS, Machine
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Spin
 from nexus.simulation.schedule import DEEDS_MAX, Schedule
 from nexus.simulation.world import World
@@ -61,3 +61,11 @@ def test_what_cannot_be_planned_is_refused() -> None:
     world = World({"A": FakeMachine()}, LinkOptions(), KeyedRandom(1))
     with pytest.raises(ValueError, match="no such machine: Z"):
         world.plan(10, "Z", "touch", lambda machine: None)
+
+
+def test_deeds_of_one_instant_come_in_the_order_of_planning_whatever_they_are_called() -> None:
+    deeds = Schedule()
+    for name in ("c", "a", "b"):
+        deeds.add(TICK_NS, f"on {name}", name, lambda machine: None, 0)
+    assert [deed.name for deed in deeds.take_due(TICK_NS)] == ["c", "a", "b"]
+    assert deeds.next_ns() is None

@@ -73,3 +73,12 @@ def test_a_switch_needs_a_port() -> None:
 )
 def test_a_frame_is_an_ethernet_header_to_1500_bytes_of_payload(length: int, fits: bool) -> None:
     assert bool(LearningSwitch(2).forward(0, b"\xff" * 6 + bytes(length - 6))) is fits
+
+
+def test_a_sender_that_is_heard_again_is_the_youngest() -> None:
+    switch = LearningSwitch(3)
+    others = [b"\x04" + number.to_bytes(5, "big") for number in range(ADDRESSES_MAX)]
+    for source in (A, *others[:-1], A, others[-1]):
+        switch.forward(1, _frame(BROADCAST, source))
+    assert switch.forward(0, _frame(A, B)) == (1,)
+    assert switch.forward(2, _frame(others[0], B)) == (0, 1), "the oldest made room"

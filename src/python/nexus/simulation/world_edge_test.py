@@ -11,7 +11,7 @@ from nexus.simulation.link import Cut, Link, LinkOptions
 from nexus.simulation.machine import TICK_NS, Machine
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Send, Spin, When, mac
 from nexus.simulation.trace import fingerprint
-from nexus.simulation.world import World
+from nexus.simulation.world import SentFrame, World, WorldError
 
 DELAY = 1_000
 LIMIT = 100_000
@@ -135,3 +135,77 @@ def test_what_a_machine_prints_is_in_the_trace() -> None:
     world = make({"A": FakeMachine([(50, Say(b"a"))]), "B": FakeMachine()})
     end = world.step(LIMIT).now_ns
     assert f"{end} A console {fingerprint(b'a')}\n" in world.trace.text()
+
+
+def test_a_machine_that_is_off_keeps_no_frame_from_those_behind_it() -> None:
+    machines = {
+        "A": FakeMachine([(5_000, Send(b"x"))], address=mac(1)),
+        "B": FakeMachine([(10, PowerOff())], address=mac(2)),
+        "C": FakeMachine(address=mac(3)),
+        "D": FakeMachine([(20, PowerOff())], address=mac(4)),
+        "E": FakeMachine(address=mac(5)),
+    }
+    world = make(machines)
+    frames: list[SentFrame] = []
+    while not (step := world.step(LIMIT)).is_quiet:
+        frames += step.frames
+    assert [frame.ways for frame in frames] == [(("C", ()), ("E", ()))]
+    assert [len(machine.received) for machine in machines.values()] == [0, 0, 1, 0, 1]
+
+
+def test_the_whole_trace_of_a_short_run() -> None:
+    machines = {
+        "A": FakeMachine([(50, Say(b"a\n")), (60, Send(b"x"))], address=mac(1)),
+        "B": FakeMachine(rules=[When(b"x", (Say(b"b"), PowerOff(3)), TICK_NS)], address=mac(2)),
+    }
+    world = make(machines)
+    assert [run(world), world.now_ns] == [[1050, 2060, 2060], 2060]
+    frame = fingerprint(b"\xff" * 6 + mac(1) + b"\x88\xb5x")
+    assert world.trace.text().splitlines() == [
+        f"1050 A console {fingerprint(b'a' + bytes([10]))}",
+        f"60 A send {frame}",
+        f"1060 B receive {frame}",
+        "1070 B stop finished 3",
+        f"2060 B console {fingerprint(b'b')}",
+    ]
+    assert world.states() == {
+        "A": "waits for ever, unless something arrives",
+        "B": "off since 1070 ns (finished)",
+    }
+
+
+class Sender(FakeMachine):
+    """Says of one frame that it was sent at an instant, whatever the time is."""
+
+    def __init__(self, sent_ns: int, frame: bytes) -> None:
+        super().__init__([(0, Spin())])
+        self.sent = [(sent_ns, frame)]
+
+    def take_frames(self) -> list[tuple[int, bytes]]:
+        taken, self.sent = self.sent, []
+        return taken
+
+
+@pytest.mark.parametrize("sent_ns", [0, TICK_NS, DELAY])
+def test_a_frame_may_be_sent_from_the_beginning_to_the_end_of_a_step(sent_ns: int) -> None:
+    step = make({"A": Sender(sent_ns, bytes(60)), "B": FakeMachine()}).step(LIMIT)
+    assert [frame.sent_ns for frame in step.frames] == [sent_ns]
+
+
+@pytest.mark.parametrize("sent_ns", [-TICK_NS, DELAY + TICK_NS])
+def test_a_frame_of_another_step_is_a_broken_machine(sent_ns: int) -> None:
+    world = make({"A": Sender(sent_ns, bytes(60)), "B": FakeMachine()})
+    with pytest.raises(WorldError, match=f"^machine A: sent a frame at {sent_ns} ns, out of step$"):
+        world.step(LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("size", "is_misfit"), [(13, True), (14, False), (1514, False), (1515, True)]
+)
+def test_a_frame_that_no_card_sends_is_a_misfit_of_its_size(size: int, is_misfit: bool) -> None:
+    listener = FakeMachine()
+    world = make({"A": Sender(10, b"\xff" * 6 + bytes(size - 6)), "B": listener})
+    world.step(LIMIT)
+    assert (f"10 A misfit {size}\n" in world.trace.text()) is is_misfit
+    world.step(LIMIT)
+    assert (listener.received == []) is is_misfit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.core.randomness import ALWAYS, KeyedRandom, Ratio
+from nexus.core.randomness import ALWAYS, NEVER, KeyedRandom, Ratio
 from nexus.simulation.faults.drive import SECTOR_BYTES, FaultyDrive
 from nexus.simulation.faults.fault import Chance, Fault, Happened
 
@@ -108,3 +108,55 @@ def test_any_bit_of_what_is_read_may_rot() -> None:
         found.add(before[at] ^ after[at])
         before = after
     assert found == {1 << bit for bit in range(8)}
+
+
+@pytest.mark.parametrize("offset", [0, 3, 511, 512, 700])
+def test_rot_of_what_is_in_the_cache_is_the_same_bit_on_the_medium(offset: int) -> None:
+    fault = Fault("latent", "A/2", 0, 0, 10, ALWAYS)
+    drive = FaultyDrive(bytes(2048), [Chance(fault, KeyedRandom(3), [])], lambda: 5, OSError)
+    drive.write(0, bytes(2048))
+    drive.read(offset, 1)
+    rotten = bytes(drive.content)
+    assert [at for at in range(2048) if rotten[at]] == [offset]
+    drive.lose_power()
+    assert bytes(drive.content) == rotten
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "sectors"),
+    [(0, 512, 1), (0, 513, 2), (511, 1, 1), (511, 2, 2), (512, 512, 1), (100, 1024, 3)],
+)
+def test_a_power_cut_undoes_each_sector_that_a_write_touched(
+    offset: int, length: int, sectors: int
+) -> None:
+    before = bytes(at % 251 for at in range(2048))
+    torn: list[Happened] = []
+    fault = Fault("torn-write", "A/2", 0, 0, 10, NEVER)
+    chance_of_it = Chance(fault, KeyedRandom(3), torn, frozenset({sectors}))
+    drive = FaultyDrive(before, [chance_of_it], lambda: 5, OSError)
+    drive.write(offset, bytes(length))
+    drive.lose_power()
+    assert bytes(drive.content) == before
+    assert torn == [], "sectors are counted from 0"
+    drive.write(offset, bytes(512))
+    drive.lose_power()
+    assert [event.number for event in torn] == [sectors]
+    drive.lose_power()
+    assert len(torn) == 1, "what is lost is not lost twice"
+
+
+def test_accesses_are_counted_from_0_each_kind_by_itself() -> None:
+    counted: list[Happened] = []
+    faults = [
+        Chance(Fault(kind, "A/2", 0, 0, 10, ALWAYS), KeyedRandom(3), counted)
+        for kind in ("lost-write", "latent")
+    ]
+    drive = FaultyDrive(bytes(1024), faults, lambda: 5, OSError)
+    drive.write(0, b"x")
+    drive.read(0, 1)
+    drive.write(0, b"x")
+    assert [(event.fault, event.number) for event in counted] == [
+        ("lost-write/A/2/0", 0),
+        ("latent/A/2/0", 0),
+        ("lost-write/A/2/0", 1),
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from nexus.core.randomness import ALWAYS, NEVER, KeyedRandom, Ratio
 from nexus.simulation.faults.fault import Chance, Fault, Happened
-from nexus.simulation.faults.frames import befall
+from nexus.simulation.faults.frames import befall, flip_bit
 
 FRAME = bytes(range(200))
 HALF = Ratio(1, 2)
@@ -97,3 +97,27 @@ def test_a_window_is_noted_once() -> None:
     for number in range(5):
         befall([fault], FRAME, number, 120)
     assert [(event.number, event.at_ns) for event in happened] == [(0, 120)]
+
+
+def test_a_late_copy_is_behind_the_first_by_whole_microseconds_up_to_20_ms() -> None:
+    copies = [
+        befall([chance("duplicate", ALWAYS)[0]], FRAME, number, 150).copies for number in range(60)
+    ]
+    behind = [second - first for (first, _), (second, _) in copies]
+    assert all(each % 1_000 == 0 and 1_000 <= each <= 20_000_000 for each in behind)
+    assert len(set(behind)) == 60
+
+
+def test_a_frame_out_of_order_is_late_by_one_microsecond_to_its_amount() -> None:
+    fault, _ = chance("reorder", ALWAYS, 3)
+    late = {befall([fault], FRAME, number, 150).copies[0][0] for number in range(60)}
+    assert late == {1_000, 2_000, 3_000}
+
+
+@pytest.mark.parametrize("bit", [0, 7, 8, 1599])
+def test_one_bit_is_another(bit: int) -> None:
+    changed = flip_bit(FRAME, bit)
+    differing = [at for at in range(200) if changed[at] != FRAME[at]]
+    assert differing == [bit // 8]
+    assert changed[bit // 8] ^ FRAME[bit // 8] == 1 << bit % 8
+    assert len(changed) == 200
