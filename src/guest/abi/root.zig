@@ -1,5 +1,5 @@
-//! The contract between kernel and services: numbers, layouts, limits. No code that runs.
-//! Explained in docs/spec/kernel-abi.md.
+//! The contract between kernel and services: numbers, layouts, limits. This file has no code that
+//! runs; docs/spec/kernel-abi.md explains it.
 
 const std = @import("std");
 const contract = @import("contract");

@@ -1,5 +1,5 @@
-//! Where the boot archive is: in the page after the kernel's last byte. It is read in place, by
-//! the kernel and, mapped read-only, by `init`.
+//! The boot archive begins in the page after the kernel's last byte. The kernel reads it in place;
+//! `init` reads it through a read-only mapping.
 
 const std = @import("std");
 const board = @import("board.zig");

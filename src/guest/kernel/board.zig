@@ -1,4 +1,4 @@
-//! The board: QEMU's `virt`, one hart. Every address the kernel knows is on this page.
+//! The board is QEMU's `virt` with one hart. Every address that the kernel knows is in this file.
 
 pub const ram_base: u64 = 0x8000_0000;
 /// The kernel maps at most one gigapage of RAM; more than this is left unused.
@@ -36,12 +36,12 @@ pub fn pagingIsOn() void {
     paging_is_on = true;
 }
 
-/// Where the kernel reaches a device register.
+/// The address at which the kernel reaches a device register.
 pub fn device(comptime T: type, physical: u64) *volatile T {
     return @ptrFromInt(if (paging_is_on) device_window + physical else physical);
 }
 
-/// Found out in machine mode: reading where nothing answers would be a fault in the reader.
+/// Machine mode finds this out: a read of an address that no device answers faults in the reader.
 pub var has_flash = false;
 
 pub fn userMayDrive(base: u64, len: u64) bool {

@@ -1,13 +1,13 @@
-//! Capabilities: what a task may touch, by slot. A capability is a value; the objects behind it
-//! count how many capabilities name them, so copying and dropping go through `copy` and `drop`
-//! only.
+//! Capabilities: each slot of a task's table names an object that the task may touch. A capability
+//! is a value. Objects count the capabilities that name them, so only `copy` and `drop` may copy
+//! and drop one.
 //!
 //! Circle: with endpoints.zig, messages.zig, irq.zig, task.zig and sched.zig. A capability names an
 //! endpoint, an endpoint holds messages and waiting tasks, a message carries a capability, and a
 //! task has a table of them. An interrupt line is a capability too: it posts to an endpoint, and a
-//! scheduler without a task to run takes what interrupts bring. These are one data structure with
-//! pointers into itself. The files part it by what is asked of it, and each keeps its fields to
-//! itself; a lookup that hid a type would only hide the circle.
+//! scheduler without a task to run takes the messages of interrupts. These are one data structure
+//! with pointers into itself. Each file holds one kind of operation on it, and keeps its fields to
+//! itself. A lookup that hid a type would only hide the circle.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -69,7 +69,7 @@ pub const Table = struct {
         return cap;
     }
 
-    /// As `get`, and of one kind with one right.
+    /// The capability in a slot, if it is of this kind and has this right.
     pub fn endpoint(self: *Table, slot: u64, right: u32) Error!*endpoints.Endpoint {
         const cap = try self.get(slot);
         if (cap.object != .endpoint) return error.BadSlot;
@@ -88,7 +88,7 @@ pub const Table = struct {
     pub fn put(self: *Table, slot: u32, cap: Cap) void {
         std.debug.assert(self.slots[slot].object == .none);
         std.debug.assert(cap.object != .none);
-        // See `freeSlot`: nothing else ever stands there.
+        // `freeSlot` never gives slot 0 away, so it holds the factory or nothing.
         std.debug.assert(slot != abi.slot.factory or cap.object == .factory);
         self.slots[slot] = cap;
     }

@@ -1,9 +1,11 @@
-//! ELF64 executables: which headers the kernel accepts. Pure; the loader maps what this file
+//! ELF64 executables: which headers the kernel accepts. This file is pure; the loader maps what it
 //! approved.
 //!
-//! Refused: not RISC-V, dynamic, a segment that is writable and executable, outside the image's
-//! range, sharing a page with another one, or pointing outside the file; an entry point that is not
-//! in an executable segment.
+//! It refuses a file
+//! - that is not for RISC-V, or is dynamic;
+//! - with a segment that is writable and executable, lies outside the image's range, shares a page
+//!   with another one, or points outside the file;
+//! - whose entry point is not in an executable segment.
 
 const std = @import("std");
 

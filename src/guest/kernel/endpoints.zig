@@ -10,10 +10,10 @@
 //!       └── empty ──▶ block in waiting_receivers; likewise
 //!
 //! - A message belongs to exactly one of: a system call that makes or takes it, a queue, the pool.
-//! - Three counts say who can still do what. `receivers` at 0 ends the endpoint, `senders` at 0
-//!   wakes those that wait for messages in vain, `references` at 0 frees the place.
-//! - All that wait are woken, and race in the order of arrival: nothing is handed from task to
-//!   task, so a woken task that dies takes nothing with it.
+//! - Three counts say what tasks can still do. `receivers` at 0 ends the endpoint. `senders` at 0
+//!   wakes the tasks that wait for messages in vain. `references` at 0 frees the place.
+//! - Every waiting task is woken, and they race in the order of arrival. The kernel hands nothing
+//!   from task to task, so a woken task that dies takes nothing with it.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -56,7 +56,7 @@ pub const Endpoint = struct {
         self.check();
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Endpoint) void {
         std.debug.assert(self.receivers <= self.references);
         std.debug.assert(self.senders <= self.references);
@@ -64,7 +64,7 @@ pub const Endpoint = struct {
         std.debug.assert((self.first == null) == (self.last == null));
         if (self.receivers == 0) std.debug.assert(self.waiting_receivers.head == null);
         if (self.references != 0) return;
-        // Its place is given to another: nothing may point there.
+        // Another endpoint will get its place, so no message and no task may point there.
         std.debug.assert(self.queued == 0);
         std.debug.assert(self.waiting_receivers.head == null and self.waiting_senders.head == null);
     }

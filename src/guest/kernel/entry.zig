@@ -107,7 +107,7 @@ fn machineMain() callconv(.c) noreturn {
     unreachable;
 }
 
-/// All of it but the last step, which leaves machine mode.
+/// Everything that machine mode does, except for the last step, which leaves it.
 pub fn prepare() void {
     csr.write("mtvec", @intFromPtr(&assembly.machineSkip));
     assembly.openMemory();
@@ -124,7 +124,8 @@ pub fn prepare() void {
     csr.write("mstatus", mstatus_mpp_supervisor);
 }
 
-/// RAM is probed, not assumed: the first 2 MiB step that does not hold a word ends it.
+/// The kernel probes RAM instead of assuming a size: RAM ends at the first step of 2 MiB that does
+/// not hold a word.
 fn measureRam() u64 {
     const step: u64 = 2 << 20;
     var bytes: u64 = step;

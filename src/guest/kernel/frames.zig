@@ -96,7 +96,8 @@ fn isTaken(index: u64) bool {
     return taken[index / 64] & (@as(u64, 1) << @intCast(index % 64)) != 0;
 }
 
-/// Volatile, so that the compiler does not turn it into a call of a byte-wise memset.
+/// The stores are volatile, so that the compiler does not turn them into a call of a byte-wise
+/// memset.
 pub fn zero(frame: u64) void {
     const words: *[board.page_bytes / 8]u64 = @ptrFromInt(frame);
     var i: usize = 0;

@@ -46,7 +46,7 @@ pub fn retain(line: u32) void {
     lines[line].references += 1;
 }
 
-/// The last capability is gone: the line falls silent.
+/// The last capability to the line is gone, so the line falls silent.
 pub fn release(line: u32) void {
     std.debug.assert(line != 0 and line <= board.irq_max);
     std.debug.assert(lines[line].references != 0);
@@ -97,7 +97,7 @@ fn post(line: u32) void {
     if (endpoint.isDead()) return;
     const payload = std.mem.asBytes(&line);
     const message = messages.fromKernel(abi.KernelMsg.interrupt, payload) catch {
-        return acknowledge(line); // no message left: let the device raise the line again
+        return acknowledge(line); // the pool has no message: let the device raise the line again
     };
     endpoint.post(message);
 }

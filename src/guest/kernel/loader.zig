@@ -1,7 +1,7 @@
-//! From an ELF to a suspended task: image, stack, info page.
+//! The loader makes a suspended task from an ELF: its image, its stack and its info page.
 //!
-//! Pages of the boot archive that are never written are mapped where they lie; everything else is
-//! copied into frames of the new task.
+//! It maps pages of the boot archive that are never written where they lie, and copies everything
+//! else into frames of the new task.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -18,7 +18,7 @@ pub const stack_pages_max = 256;
 
 pub const Error = elf.Error || vm.Error || usercopy.Error;
 
-/// Where an ELF is read from: the boot archive (by the kernel) or the memory of a task.
+/// The source of an ELF: the boot archive, for the kernel, or the memory of a task.
 pub const Source = struct {
     space: ?vm.Space,
     base: u64,
@@ -60,7 +60,7 @@ pub fn load(source: Source, stack_pages: u64, name: []const u8, parent: u32) Err
     new.context.setStack(abi.layout.stack_top);
     new.context.setArg(0, abi.layout.info_page);
     csr.fenceInstructions();
-    // Its maker hands it its capabilities before it runs.
+    // The task is suspended: its maker hands it capabilities before it runs.
     std.debug.assert(new.state == .suspended and new.queue == null);
     return new;
 }

@@ -1,5 +1,5 @@
-//! The kernel, as a table of contents. Reading order: this file, entry.zig, trap.zig, syscall.zig,
-//! then the concept you came for.
+//! The kernel's start, which is its table of contents. Read this file first, then entry.zig,
+//! trap.zig and syscall.zig, then the concept you came for.
 //!
 //! Circle: with entry.zig. Power-on jumps from there to `supervisorMain` here, and this file asks
 //! how much RAM was measured on the way. It is one flow of control, cut where machine mode ends.

@@ -1,5 +1,5 @@
-//! Messages in flight, from a static pool. Short payloads live in the message itself, longer ones
-//! in up to two frames that exist only while the message is queued.
+//! Messages in flight come from a static pool. A short payload lies in the message itself, a longer
+//! one in up to two frames that exist only while the message is queued.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -12,7 +12,7 @@ const vm = @import("vm.zig");
 /// Every queue that init makes for its 24 services (two each, of depth 16, one of them of 64), its
 /// own (64), and what the kernel itself may post (32 tasks, 8 interrupt lines): all full at once.
 const messages_max = 24 * 2 * 16 + (64 - 16) + 64 + 32 + 8;
-/// Covers all control traffic; only bulk data costs a frame.
+/// This covers all control traffic, so only bulk data costs a frame.
 const inline_bytes = 192;
 const frames_per_message = abi.payload_bytes_max / board.page_bytes;
 

@@ -1,4 +1,5 @@
-//! The end of a task, wanted or not: free what it held, and report it to `init`.
+//! The end of a task, wanted or not: the kernel frees everything that the task held, and reports
+//! the end to `init`.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -13,7 +14,7 @@ const uart = @import("uart.zig");
 
 pub const init_pid: u32 = 1;
 
-/// Where child exits go: the first endpoint that init creates.
+/// The endpoint that hears of the ends of children: the first one that init creates.
 pub var control: ?*endpoints.Endpoint = null;
 
 pub fn adoptControl(endpoint: *endpoints.Endpoint) void {
@@ -31,7 +32,7 @@ pub fn exit(leaving: *task.Task, code: u64) void {
     });
 }
 
-/// A fault in user mode: report it with everything a developer needs first.
+/// A fault in user mode ends the task. The line has what a developer asks for first.
 pub fn crash(guilty: *task.Task, cause: u64) void {
     const address = csr.read("stval");
     uart.print(marker.kernel_crashed, .{
@@ -49,7 +50,7 @@ pub fn crash(guilty: *task.Task, cause: u64) void {
 
 fn finish(leaving: *task.Task, report: abi.ChildExit) void {
     if (leaving.pid == init_pid) stop.panic("init exited", leaving.context.pc);
-    // It is the one that runs: what it waited for would still have it in a queue.
+    // Only the current task ends here, and the current task is in no queue.
     std.debug.assert(sched.current == leaving and leaving.queue == null);
     sched.current = null;
     task.release(leaving);

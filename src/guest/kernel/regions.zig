@@ -1,5 +1,5 @@
-//! What a task mapped at run time: shared memory and device registers, handed out upwards from
-//! `layout.map_base` with an unmapped guard page after each.
+//! The regions that a task mapped at run time: shared memory and device registers. They are handed
+//! out upwards from `layout.map_base`, with an unmapped guard page after each.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -49,7 +49,7 @@ pub const Table = struct {
         return address;
     }
 
-    /// Exactly one whole region: parts of one cannot be unmapped.
+    /// Unmap exactly one whole region; a part of one cannot be unmapped.
     pub fn unmap(self: *Table, space: vm.Space, address: u64, len: u64) Error!void {
         std.debug.assert(self.count <= regions_max);
         for (self.list[0..self.count], 0..) |region, i| {

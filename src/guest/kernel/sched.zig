@@ -1,7 +1,7 @@
 //! Which task runs: round-robin over ready tasks, a fixed slice each, and `wfi` when none is ready.
 //!
-//! A task that must wait is blocked inside its system call and repeats that call when woken:
-//! nothing of a call is kept in the kernel, and a deadline is checked by the call itself.
+//! A task that must wait blocks inside its system call, and repeats that call when it is woken. So
+//! the kernel keeps nothing of a call, and the call itself checks its deadline.
 //!
 //! How it works:
 //!

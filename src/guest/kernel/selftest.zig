@@ -1,5 +1,5 @@
-//! What the kernel proves about itself at every boot, before the first task runs. A line is printed
-//! only after the thing was tried; a failure is a panic.
+//! The kernel proves some of its promises at every boot, before the first task runs. It prints a
+//! line only after it has tried the thing; a failure is a panic.
 
 const marker = @import("contract").marker;
 const abi = @import("abi");

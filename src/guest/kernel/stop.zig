@@ -23,7 +23,7 @@ pub fn panic(text: []const u8, address: u64) noreturn {
     powerOff();
 }
 
-/// What zig's safety checks call.
+/// Zig's safety checks call this.
 pub fn safetyPanic(text: []const u8, first_trace_address: ?usize) noreturn {
     panic(text, first_trace_address orelse @returnAddress());
 }

@@ -131,7 +131,7 @@ pub fn release(task: *Task) void {
     task.space.destroy();
     // A task that no other task has seen (its ELF could not be loaded) gives its number back.
     if (task.state == .suspended and task.pid == next_pid - 1) next_pid -= 1;
-    // Nothing above may have woken this task.
+    // The objects that died above may wake other tasks, but not this one.
     std.debug.assert(task.queue == null);
     task.state = .free;
 }

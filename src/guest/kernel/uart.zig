@@ -1,4 +1,5 @@
-//! The 16550 as an output-only console. A line is written whole: the kernel is not pre-emptible.
+//! The 16550 as a console for output alone. Every line is written whole, since the kernel is not
+//! pre-emptible.
 
 const builtin = @import("builtin");
 const std = @import("std");
@@ -38,7 +39,7 @@ pub fn write(bytes: []const u8) void {
     }
 }
 
-/// One line of the kernel's own; cut at 256 bytes.
+/// Write one line of the kernel's own, cut at 256 bytes.
 pub fn print(comptime fmt: []const u8, args: anytype) void {
     var line: [256]u8 = undefined;
     const text = std.fmt.bufPrint(line[0 .. line.len - 1], fmt, args) catch line[0 .. line.len - 1];

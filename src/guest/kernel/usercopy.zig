@@ -47,7 +47,7 @@ fn window(
     const address, const overflow = @addWithOverflow(base, done);
     if (overflow != 0) return error.Fault;
     const physical = space.translate(address, want) orelse return error.Fault;
-    // A driver has device registers mapped; reading them has effects, and they are not RAM here.
+    // A driver has device registers mapped. Reading them has effects, so a copy takes RAM alone.
     if (physical < board.ram_base) return error.Fault;
     const in_page = board.page_bytes - address % board.page_bytes;
     return @as([*]u8, @ptrFromInt(physical))[0..@min(in_page, len - done)];

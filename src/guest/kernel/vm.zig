@@ -30,7 +30,7 @@ const Table = [entries]u64;
 pub const Access = struct { write: bool = false, execute: bool = false, owned: bool = false };
 pub const Error = error{ WriteExecute, OutOfRange, AlreadyMapped, NoMemory };
 
-/// Where the parts of the kernel's image begin. Its text begins with RAM.
+/// The beginnings of the parts of the kernel's image. Its text begins with RAM.
 pub const Image = struct {
     rodata: u64,
     data: u64,
@@ -141,7 +141,7 @@ pub const Space = struct {
         csr.fenceAddressSpace();
     }
 
-    /// One page, always readable by the user.
+    /// Map one page, which the user can always read.
     pub fn map(self: Space, virtual: u64, physical: u64, access: Access) Error!void {
         const bits = try permissionBits(access);
         if (virtual >= user_end) return error.OutOfRange;
@@ -183,7 +183,7 @@ pub const Space = struct {
 
 var active: u64 = 0;
 
-/// Back to the kernel's own tables, before the active space is destroyed.
+/// Go back to the kernel's own tables, before the active space is destroyed.
 pub fn activateKernel() void {
     (Space{ .root = @intFromPtr(&kernel_root) }).activate();
 }

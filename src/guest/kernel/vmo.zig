@@ -1,5 +1,5 @@
 //! Memory objects: physically contiguous, zeroed RAM that can be mapped, shared and handed to a
-//! device. Counted by capabilities and mappings; the last one to go frees the frames.
+//! device. Capabilities and mappings are counted; when the last one goes, the frames are free.
 
 const std = @import("std");
 const board = @import("board.zig");

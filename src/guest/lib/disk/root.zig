@@ -1,6 +1,6 @@
-//! The service's own disk, read and written by waiting for it: sectors by number.
+//! The service's own disk, by sector numbers. Each function waits until the disk has answered.
 //!
-//! Interrupts come to the service's inbox, where only its own calls are answered; so a service has
+//! Interrupts come to the service's inbox, as the replies to its own calls do. So a service has
 //! either a call under way or a request to the disk, never both.
 
 const std = @import("std");
@@ -10,11 +10,11 @@ const Blk = virtio.blk.Blk;
 
 pub const sector_bytes = virtio.blk.sector_bytes;
 
-/// A request is served within a second, or the disk is gone.
+/// A disk that does not serve a request within a second counts as gone.
 const patience_ns = std.time.ns_per_s;
 
 pub const Error = virtio.blk.Failure || error{
-    /// Not whole sectors, or not on this disk.
+    /// The range is not of whole sectors, or does not lie on this disk.
     OutOfRange,
     ReadOnly,
     Silent,
@@ -22,7 +22,7 @@ pub const Error = virtio.blk.Failure || error{
 
 pub const Disk = struct {
     blk: Blk,
-    /// It broke the rules or did not answer: whatever it says later belongs to no request.
+    /// The disk broke the rules or did not answer. Whatever it says later belongs to no request.
     is_lost: bool = false,
 
     /// `error.NoDisk`: the board has none for this service.
@@ -46,7 +46,7 @@ pub const Disk = struct {
         return self.blk.isReadOnly();
     }
 
-    /// Fill `buffer`, whole sectors, from `sector` on.
+    /// Read whole sectors into `buffer`, from `sector` on.
     pub fn read(self: *Disk, sector: u64, buffer: []u8) Error!void {
         try self.check(sector, buffer.len);
         var at: usize = 0;

@@ -1,7 +1,6 @@
-//! Announce packet v1 (`NXSB`): a node's id and key, where it listens, what it offers.
-//!
-//! Where its fields are is in the schema (docs/spec/contract.md). Bytes behind the last service are
-//! ignored, so that a later version may append.
+//! Announce packet v1 (`NXSB`): a node's id and key, the port at which it listens, and the services
+//! that it offers. The schema has the places of its fields (docs/spec/contract.md). The parser
+//! ignores bytes behind the last service, so that a later version may append some.
 
 const std = @import("std");
 const contract = @import("contract");

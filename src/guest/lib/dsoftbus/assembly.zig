@@ -1,5 +1,6 @@
-//! Gateway frames, or messages of calls, out of the bytes of a stream, where they lie back to back
-//! and each states its length. It holds as much as the stream's credit lets a peer send.
+//! The assembly takes the bytes of a stream and gives back gateway frames, or messages of calls.
+//! They lie back to back in the stream, and each states its length. The buffer holds as much as the
+//! stream's credit lets a peer send.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -8,9 +9,10 @@ const mux = @import("mux.zig");
 const rpc = @import("rpc.zig");
 
 pub const Error = error{
-    /// A type that is not the stream's: the place of the next frame is unknown.
+    /// The frame has a type that this stream does not carry, so the place of the next one is
+    /// unknown.
     Malformed,
-    /// Longer than any frame may be.
+    /// The frame says that it is longer than any frame may be.
     Oversized,
 };
 
@@ -21,13 +23,14 @@ pub const Assembly = struct {
     len: usize = 0,
     bytes: [mux.own.initial_credit]u8 = undefined,
 
-    /// In place: it is too large to be copied without need.
+    /// Begin in place: the value is too large to be copied without need.
     pub fn begin(self: *Assembly, kind: Kind) void {
         self.kind = kind;
         self.len = 0;
     }
 
-    /// False: more than the peer had credit for, which the mux does not let through.
+    /// Take bytes of the stream. False: they are more than the peer had credit for, which the mux
+    /// does not let through.
     pub fn put(self: *Assembly, bytes: []const u8) bool {
         if (bytes.len > self.bytes.len - self.len) return false;
         @memcpy(self.bytes[self.len..][0..bytes.len], bytes);
@@ -55,14 +58,14 @@ pub const Assembly = struct {
         return if (len > frames.plaintext_bytes_max) error.Oversized else len;
     }
 
-    /// The first `count` bytes are dealt with.
+    /// The owner has dealt with the first `count` bytes.
     pub fn drop(self: *Assembly, count: usize) void {
         std.debug.assert(count != 0 and count <= self.len);
         std.mem.copyForwards(u8, &self.bytes, self.bytes[count..self.len]);
         self.len -= count;
     }
 
-    /// As much of a frame that cannot be assembled as says what it was about.
+    /// The beginning of a frame that cannot be assembled: enough of it to say what it was about.
     pub fn rest(self: *const Assembly) []const u8 {
         return self.bytes[0..self.len];
     }

@@ -1,4 +1,4 @@
-//! The record of a gateway decision. Never a payload, never a key.
+//! The record of a gateway decision. It holds neither a payload nor a key.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -7,7 +7,7 @@ const Subject = @import("gateway.zig").Subject;
 const gateway = @import("gateway.zig");
 
 pub const scope = contract.audit.scope;
-/// Longest: every field at its widest. logd stores 160 bytes of a message.
+/// The longest record, with every field at its widest. logd stores 160 bytes of a message.
 pub const bytes_max = 160;
 
 /// Levels of logd.
@@ -45,7 +45,7 @@ pub fn message(
     return writer.buffered();
 }
 
-/// The record of those that the log does not have.
+/// The record that counts the records which the log does not have.
 pub fn lossMessage(out: *[bytes_max]u8, count: u64) []const u8 {
     return std.fmt.bufPrint(out, contract.audit.unlogged, .{count}) catch unreachable; // 35 at most
 }
@@ -65,7 +65,7 @@ fn write(writer: *std.Io.Writer, outcome: Outcome, peer: ?*const Id, subject: Su
     });
 }
 
-/// `-` where there is none.
+/// The text, or `-` where there is no text.
 fn Shown(Value: type) type {
     return struct {
         value: Value,

@@ -1,4 +1,4 @@
-//! When to dial again: later after each failure in a row, but never later than two seconds.
+//! Backing off: each failure in a row doubles the wait before the next dial, up to two seconds.
 
 const std = @import("std");
 
@@ -6,7 +6,7 @@ pub const first_ns: u64 = 250 * std.time.ns_per_ms;
 pub const most_ns: u64 = 2 * std.time.ns_per_s;
 
 pub const Backoff = struct {
-    /// The next attempt may be made from here on.
+    /// The instant from which on the next attempt may be made.
     at_ns: u64 = 0,
     step_ns: u64 = first_ns,
 

@@ -4,14 +4,14 @@ const std = @import("std");
 const timing_safe = std.crypto.timing_safe;
 const Entry = @import("discovery.zig").Entry;
 
-/// A peer as the node's configuration names it.
+/// A peer, as the node's configuration names it.
 pub const Pin = struct { id: []const u8, key: [32]u8 };
 
 pub const Verdict = enum {
     bound,
     /// The configuration does not know this device id.
     unknown,
-    /// No live announce: absence is not a match.
+    /// There is no live announce of the peer, and absence is not a match.
     not_discovered,
     announced_key,
     pinned_key,

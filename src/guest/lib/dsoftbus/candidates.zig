@@ -1,19 +1,19 @@
-//! Where a peer may be reached: an address is a hint, a key is an identity (docs/spec/session.md,
-//! *Candidates*).
+//! The addresses at which a peer may be reached. An address is a hint, a key is an identity
+//! (docs/spec/session.md, *Candidates*).
 //!
 //! Rules of this file
 //! 1. The configured address is always a candidate; announces add others, up to a bound.
 //! 2. An address at which the peer's key was proven is tried like the configured one. Of three
-//!    attempts in a row without a session, one goes to an address where it was not, and never the
-//!    first two: a sender that announces in a peer's name takes a third of our attempts, at any
-//!    rate.
-//! 3. What makes room is the unproven candidate that was heard longest ago.
+//!    attempts in a row without a session, the first two go to such addresses and the third to an
+//!    unproven one. So a sender that announces in a peer's name takes a third of our attempts at
+//!    most, however often it announces.
+//! 3. If there is no room, the unproven candidate that was heard longest ago makes room.
 
 const std = @import("std");
 const Address = @import("node/edge.zig").Address;
 
 pub const candidates_max = 4;
-/// One attempt in so many goes to an address at which nothing was proven.
+/// One attempt in so many goes to an unproven address.
 const unproven_turn = 3;
 
 pub const Candidate = struct {
@@ -39,10 +39,10 @@ pub const Candidates = struct {
         return self;
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Candidates) void {
         std.debug.assert(self.count >= 1 and self.count <= candidates_max);
-        // Nothing that a peer says moves the configured address or speaks against it.
+        // A peer can neither move the configured address nor speak against it.
         std.debug.assert(self.list[0].is_proven);
         std.debug.assert(self.in_a_row <= self.attempts);
     }
@@ -78,7 +78,7 @@ pub const Candidates = struct {
         if (self.find(address)) |known| known.is_proven = true;
     }
 
-    /// An attempt there came to nothing.
+    /// An attempt at this address came to nothing.
     pub fn failed(self: *Candidates, address: Address) void {
         const known = self.find(address) orelse return;
         if (known != &self.list[0]) known.is_proven = false;
@@ -135,7 +135,7 @@ test "many spoofers push out neither the configured address nor a proven one" {
     try expectEqual(candidates_max, candidates.count);
     try expectEqual(at(1), candidates.list[0].address);
     try expectEqual(at(2), candidates.list[1].address);
-    // Those heard last are there.
+    // The candidates that were heard last are still there.
     for (candidates.list[2..]) |known| try std.testing.expect(known.address.ip[3] >= 248);
 }
 

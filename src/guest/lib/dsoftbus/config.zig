@@ -1,5 +1,5 @@
-//! dsoftbusd's section of the node configuration (docs/spec/node-config.md). An unknown or
-//! malformed record is refused: a node with a policy it cannot read must not run with half of it.
+//! dsoftbusd's section of the node configuration (docs/spec/node-config.md). The parser refuses an
+//! unknown or malformed record: a node that cannot read its policy must not run with half of it.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -42,9 +42,9 @@ pub const Config = struct {
     limit: rate.Limit = .{ .burst = 0, .per_second = 0 },
     announce_ns: u64 = 250 * std.time.ns_per_ms,
     ttl_ns: u64 = 1500 * std.time.ns_per_ms,
-    /// Each session proves that its streams work before it is used: a service of the selftest.
+    /// Each session proves that its streams work before it is used; the selftest asks for that.
     is_proving: bool = false,
-    /// How it calls its peers, and may be called.
+    /// The encodings in which it calls its peers, and may be called.
     rpc: Rpc = .frames,
 
     pub fn peers(self: *const Config) []const Peer {
@@ -123,7 +123,7 @@ fn addPeer(config: *Config, value: []const u8) Error!void {
     if (config.peer_count == peers_max or value.len < 40 or value[0] > 1) return error.Malformed;
     const id = Id.from(value[39..]) catch return error.Malformed;
     if (config.peerIndex(value[39..]) != null) return error.Malformed;
-    // A key is an identity: nobody's, or two names for one, would make a fool of the rules.
+    // A key is an identity. A key of zeros, or one key under two names, would undo the rules.
     if (std.mem.allEqual(u8, value[7..39], 0)) return error.Malformed;
     for (config.peers()) |*known| {
         if (std.mem.eql(u8, &known.key, value[7..39])) return error.Malformed;

@@ -1,15 +1,16 @@
-//! Requests of the node's own services: each waits for a session, travels, and is answered once.
+//! Requests of the node's own services. Each waits for a session, travels, and is answered once.
 //!
 //!     waiting ──sent──▶ travelling ──settle──▶ answered
 //!        ▲                  │
 //!        └──── forsake ─────┘        expire: answered as failed, from either
 //!
-//! It does not know what a session or a client is: links are numbers, clients are the owner's.
+//! The desk does not know what a session or a client is: a link is a number to it, and clients
+//! belong to its owner.
 
 const std = @import("std");
 const Ask = @import("front.zig").Ask;
 
-/// More than a node's services have outstanding at a time.
+/// This is more than the services of a node have outstanding at a time.
 pub const entries_max = 8;
 pub const patience_ns: u64 = 4 * std.time.ns_per_s;
 /// The remote side's share of the patience.
@@ -23,9 +24,10 @@ pub fn Desk(comptime Client: type) type {
             ask: Ask,
             client: Client,
             deadline_ns: u64,
-            /// Under which it is asked, again too: given when it is first sent, and not 0.
+            /// The id under which the request is asked, also when it is repeated. It gets one when
+            /// it is first sent, and that is not 0.
             id: u64 = 0,
-            /// Where it travels; null while it waits.
+            /// The link on which it travels; null while it waits.
             sent: ?struct { link: u8, correlation: u64 } = null,
 
             /// The deadline that travels with the request.
@@ -52,7 +54,7 @@ pub fn Desk(comptime Client: type) type {
             return true;
         }
 
-        /// One that waits for a session with this peer.
+        /// A request that waits for a session with this peer.
         pub fn waiting(self: *Self, peer: u8) ?*Entry {
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;
@@ -61,7 +63,7 @@ pub fn Desk(comptime Client: type) type {
             return null;
         }
 
-        /// Take back one that cannot be sent.
+        /// Take back a request that cannot be sent.
         pub fn withdraw(self: *Self, waiting_entry: *Entry) Entry {
             const slot = for (&self.entries) |*slot| {
                 if (slot.*) |*entry| if (entry == waiting_entry) break slot;
@@ -71,7 +73,7 @@ pub fn Desk(comptime Client: type) type {
             return waiting_entry.*;
         }
 
-        /// A response came. Null if no call waits for it (any more).
+        /// A response came. Null: no call waits for it, or none waits any more.
         pub fn settle(self: *Self, link: u8, correlation: u64) ?Entry {
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;
@@ -92,7 +94,7 @@ pub fn Desk(comptime Client: type) type {
             }
         }
 
-        /// One whose patience is over; call until null.
+        /// A request whose patience is over; call this until it returns null.
         pub fn expire(self: *Self, now_ns: u64) ?Entry {
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;

@@ -3,8 +3,8 @@
 //! Rules of this file:
 //! 1. At most 16 entries; a new one displaces the least recently heard, a stranger before a
 //!    configured peer.
-//! 2. An entry that was not refreshed within the TTL is as good as absent.
-//! 3. A peer's address is where its datagram came from, never what a packet says.
+//! 2. An entry that was not refreshed within the TTL counts as absent.
+//! 3. A peer's address is the one that its datagram came from, never one that a packet names.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -28,7 +28,7 @@ pub const Table = struct {
     entries: [entries_max]Entry = undefined,
     count: usize = 0,
 
-    /// Enter or refresh. True if the peer was not (or no longer) known.
+    /// Enter or refresh a peer. True: the peer was not known, or not any longer.
     pub fn hear(
         self: *Table,
         packet: *const Announce,

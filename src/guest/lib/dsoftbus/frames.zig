@@ -1,5 +1,5 @@
-//! Frames inside a session: gateway request and response, ping and pong. Byte tables:
-//! docs/spec/session.md.
+//! Frames inside a session: gateway request and response, ping and pong. docs/spec/session.md has
+//! the byte tables.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -31,7 +31,7 @@ pub const Response = struct {
     payload: []const u8,
 };
 
-/// Shape only; that a payload is too long is the gateway's to say.
+/// Judge the shape alone; the gateway judges whether a payload is too long.
 pub fn decodeRequest(frame: []const u8) error{Malformed}!Request {
     if (frame.len < request_head) return error.Malformed;
     const bytes = frame[0..request_head];
@@ -47,8 +47,8 @@ pub fn decodeRequest(frame: []const u8) error{Malformed}!Request {
     };
 }
 
-/// To answer a frame that does not parse: its correlation id if it is long enough to have one, else
-/// 0.
+/// The correlation id under which a frame that does not parse is answered: its own if the frame is
+/// long enough to have one, else 0.
 pub fn correlationOf(frame: []const u8) u64 {
     const at = RequestHead.at.correlation;
     return if (frame.len >= at + 8) std.mem.readInt(u64, frame[at..][0..8], .little) else 0;

@@ -1,5 +1,6 @@
-//! Messages on a connection, each behind its length in two bytes, big-endian: the peer's as their
-//! bytes come, and ours until the connection takes them. Neither buffer ever grows.
+//! Messages on a connection, each behind its length in two bytes, big-endian. One buffer collects
+//! the peer's messages as their bytes come; the other keeps ours until the connection takes them.
+//! Neither buffer ever grows.
 
 const std = @import("std");
 const noise = @import("noise");
@@ -7,7 +8,7 @@ const frames = @import("frames.zig");
 
 const head_bytes = 2;
 pub const message_bytes_max = frames.plaintext_bytes_max + noise.tag_bytes;
-/// A message and its length.
+/// Room for one message and its length.
 pub const wire_bytes_max = head_bytes + message_bytes_max;
 
 /// The peer's bytes: room for one message of any length.
@@ -15,17 +16,17 @@ pub const Inbox = struct {
     len: usize = 0,
     bytes: [wire_bytes_max]u8 = undefined,
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     pub fn check(self: *const Inbox) void {
         std.debug.assert(self.len <= self.bytes.len);
     }
 
-    /// How many bytes `put` takes now.
+    /// The number of bytes that `put` takes now.
     pub fn room(self: *const Inbox) usize {
         return self.bytes.len - self.len;
     }
 
-    /// How many of the bytes fitted.
+    /// Take bytes of the peer; the result is how many of them fitted.
     pub fn put(self: *Inbox, bytes: []const u8) usize {
         const count = @min(bytes.len, self.room());
         @memcpy(self.bytes[self.len..][0..count], bytes[0..count]);
@@ -33,7 +34,7 @@ pub const Inbox = struct {
         return count;
     }
 
-    /// The length that the first message has, or will have.
+    /// The length that the first message states, whether or not it is whole.
     pub fn announced(self: *const Inbox) ?usize {
         if (self.len < head_bytes) return null;
         return std.mem.readInt(u16, self.bytes[0..head_bytes], .big);
@@ -45,7 +46,8 @@ pub const Inbox = struct {
         return if (self.len < head_bytes + len) null else self.bytes[head_bytes..][0..len];
     }
 
-    /// The first message is dealt with. Nothing is left of it if everything was dropped meanwhile.
+    /// The owner has dealt with the first message. If everything was dropped meanwhile, there is
+    /// nothing to drop.
     pub fn drop(self: *Inbox, len: usize) void {
         if (self.len == 0) return;
         const count = head_bytes + len;
@@ -61,7 +63,7 @@ pub const Outbox = struct {
     len: usize = 0,
     bytes: [3 * wire_bytes_max]u8 = undefined,
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     pub fn check(self: *const Outbox) void {
         std.debug.assert(self.len <= self.bytes.len);
     }
@@ -70,7 +72,7 @@ pub const Outbox = struct {
         return self.bytes.len - self.len;
     }
 
-    /// Where the next message is to be written; null: not even its length has room.
+    /// The place for the next message; null: not even its length has room.
     pub fn space(self: *Outbox) ?[]u8 {
         return if (self.room() < head_bytes) null else self.bytes[self.len + head_bytes ..];
     }
@@ -82,7 +84,7 @@ pub const Outbox = struct {
         self.len += head_bytes + len;
     }
 
-    /// Bytes for the connection.
+    /// The bytes that the connection has yet to take.
     pub fn written(self: *const Outbox) []const u8 {
         return self.bytes[0..self.len];
     }

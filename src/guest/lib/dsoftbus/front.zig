@@ -1,4 +1,5 @@
-//! What the node's own services ask of dsoftbusd (`DS` v1), and what that becomes on the wire.
+//! The requests of the node's own services at dsoftbusd (`DS` v1), and the calls that they become
+//! on the wire.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -18,18 +19,19 @@ comptime {
     std.debug.assert(packagefs.read_bytes_max == wire.front.package_read_bytes_max);
 }
 
-/// A handle of the remote node is good for one session, and its numbers start anew with each. So
-/// the handle a client gets has the session's epoch on top: one of a session that is over is never
-/// mistaken for one of today's.
+/// A handle of the remote node is good for one session, and the numbers begin anew with each
+/// session. So the handle that a client gets has the session's epoch in its upper bits. A handle of
+/// an ended session is then never mistaken for one of the present session.
 const Handle = packed struct(u32) { remote: u24, epoch: u8 };
 
-/// A request that outlives its frame, because it waits for a session. All of them may be sent again
-/// on the next session if one was lost before it answered: they change nothing, or what they change
-/// is the same after a second time; except for a handle, which is gone with its session.
+/// A request that outlives its frame, because it waits for a session. If a session is lost before
+/// it answered, the request may be sent again on the next one: it changes nothing, or changes the
+/// same when it is done twice. The exception is a request with a handle, which is gone with its
+/// session.
 pub const Ask = struct {
     op: wire.front.Op,
-    /// Which peer is asked, by its place in the configuration: it stays with it when it is sent
-    /// again.
+    /// The peer that is asked, by its place in the configuration. A request that is sent again goes
+    /// to the same peer.
     peer: u8 = 0,
     /// A name, a path, or a whole frame of the state store.
     text: [wire.front.state_request_max]u8 = undefined,
@@ -72,7 +74,7 @@ pub const Ask = struct {
         return @intFromEnum(who);
     }
 
-    /// The session it has a handle of, if it has one: it cannot travel on another.
+    /// The session of the handle in the request, if it has one: it cannot travel on another.
     pub fn epoch(self: *const Ask) ?u8 {
         return switch (self.op) {
             .package_read, .package_close => self.handle.epoch,
@@ -101,8 +103,8 @@ pub const Ask = struct {
         return frame catch unreachable; // a name of 48 bytes fits
     }
 
-    /// The answer for the local client; `reply` is the remote service's frame, null if none came,
-    /// `session` the epoch of the session that it came by.
+    /// The answer for the local client. `reply` is the remote service's frame, or null if none
+    /// came; `session` is the epoch of the session that brought it.
     pub fn answer(
         self: *const Ask,
         out: *[reply_bytes_max]u8,
@@ -258,7 +260,7 @@ test "a handle remembers the session it is of" {
     try testing.expectEqual(@as(?u8, 5), close.epoch());
     var inner: [inner_bytes_max]u8 = undefined;
     try testing.expectEqualSlices(u8, "PK\x01\x04\x01\x00\x00\x00", close.inner(&inner));
-    // A handle with no room for the epoch is none that we could give out.
+    // This node cannot give out a handle that leaves no room for the epoch.
     const far = "PK\x01\x82\x00\x00\x00\x00\x01";
     try testing.expectEqualSlices(u8, "DS\x01\x84\x09", open.answer(&out, far, 0));
 }

@@ -20,7 +20,7 @@ pub fn serviceOf(id: u8) ?*const Service {
     return null;
 }
 
-/// Is this call of a known service one that must not be run twice?
+/// True for a call of a known service that must not be run twice.
 pub fn isChange(service: *const Service, payload: []const u8) bool {
     const opcode = opcodeOf(service, payload) orelse return true;
     return std.mem.indexOfScalar(u8, service.changes, opcode) != null;
@@ -29,18 +29,19 @@ pub fn isChange(service: *const Service, payload: []const u8) bool {
 /// One permitted operation of one peer.
 pub const Rule = struct { peer: u8, service: u8, opcode: u8 };
 
-/// How a call was said.
+/// The encoding of a call.
 pub const Encoding = enum(u1) { frames, schema };
 
-/// What a peer asks, however it said it.
+/// The request of a peer, in either encoding.
 pub const Asked = struct {
     encoding: Encoding = .frames,
-    /// To answer it: 0 where it is too short or too odd to have one.
+    /// The correlation id of its answer: 0 where the request is too short or too odd to have one.
     correlation: u64 = 0,
     subject: Subject = .{},
-    /// The service's method; only a call of the schema says it.
+    /// The service's method; only a call of the schema names it.
     method: u16 = 0,
-    /// Null: it has not the shape of a call. Its payload is the service's frame in both encodings.
+    /// Null: the request does not have the shape of a call. The payload is the service's frame in
+    /// both encodings.
     request: ?frames.Request = null,
     /// That frame would be longer than any that is forwarded.
     is_oversized: bool = false,
@@ -61,7 +62,7 @@ pub const Decision = union(enum) {
     deny: Reason,
 };
 
-/// What a decision was about, as far as the frame says; for the audit.
+/// The subject of a decision for the audit, as far as the frame names it.
 pub const Subject = struct {
     service: ?u8 = null,
     opcode: ?u8 = null,
@@ -91,7 +92,7 @@ pub fn decide(
     now_ns: u64,
 ) Decision {
     const caller = peer orelse return .{ .deny = .unauthenticated };
-    // Whatever it is, it costs a token: refusing is work too.
+    // Every request costs a token, since refusing one is work, too.
     const has_token = bucket.take(now_ns);
     const request = asked.request orelse return .{ .deny = .malformed };
     if (asked.is_oversized) return .{ .deny = .oversized };

@@ -25,8 +25,8 @@ pub const Id = struct {
         return std.mem.eql(u8, self.slice(), other);
     }
 
-    /// As it may appear in a log line. An id is a stranger's text until the session is bound: a
-    /// line break or an escape sequence in it must not write lines of the stranger's own.
+    /// The id, as it may appear in a log line. Until the session is bound an id is a stranger's
+    /// text: a line break or an escape sequence in it must not write lines of the stranger's own.
     pub fn format(self: Id, writer: *std.Io.Writer) std.Io.Writer.Error!void {
         for (self.bytes[0..self.len]) |byte| {
             // The same bytes that a configured id may have.

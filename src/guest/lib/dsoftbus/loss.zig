@@ -1,4 +1,4 @@
-//! How many records the log did not confirm, until they were reported to it.
+//! The count of records that the log did not confirm, kept until the log has been told the count.
 
 const std = @import("std");
 
@@ -24,14 +24,14 @@ pub const Loss = struct {
         return self.at_ns;
     }
 
-    /// It was not reached: later, and then still later.
+    /// The log was not reached: try later, and each time later still.
     pub fn postpone(self: *Loss, now_ns: u64) void {
         std.debug.assert(self.count != 0); // else it would be reported for ever
         self.wait_ns = @min(2 * self.wait_ns, longest_ns);
         self.at_ns = now_ns +| self.wait_ns;
     }
 
-    /// It knows now.
+    /// The log knows the count now.
     pub fn told(self: *Loss) void {
         self.* = .{};
     }

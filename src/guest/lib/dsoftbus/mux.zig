@@ -1,26 +1,28 @@
-//! Streams of one ready session: plaintext frames in, events and plaintext frames out. The model,
-//! the frames and the rejects are in docs/spec/streams.md.
+//! The mux carries the streams of one ready session: plaintext frames come in, events and plaintext
+//! frames go out. docs/spec/streams.md has the model, the frames and the rejects.
 //!
 //!     peer's frame ──receive──▶ event to the owner          send, open, grant, … from the owner
 //!     poll ◀── SETTINGS, RESET, OPEN, OPEN_ACK, CREDIT, then DATA by priority, CLOSE behind it
 //!
-//! Received bytes are not kept: the owner takes them from the event and calls `grant` when it is
-//! done with them. It never holds more than `own.initial_credit` of a stream, unless it grants.
+//! The mux does not keep received bytes: the owner takes them from the event, and calls `grant`
+//! when it is done with them. Unless it grants, it never holds more than `own.initial_credit` bytes
+//! of a stream.
 //!
 //! How it works:
 //!
-//! - Nothing is queued but bytes of streams. What is to be said of a stream is a flag of the stream
-//!   (`say_open`, `say_acknowledge`, `say_reset`, `owed`, `closing`), and `poll` looks for flags in
-//!   the order of what must be said first. So no peer can make it hold more than its streams.
-//! - Credit is counted on both ends of a direction. `credit` is what we may still take over to
-//!   send, `window` what the peer may still send, `owed` what its owner has dealt with and `poll`
-//!   has not given back: window and owed together never exceed what was granted.
-//! - An id is never used twice. Ours grow from `next_id`, and those above `mine_known` the peer
-//!   cannot know; its own must grow above `theirs_known`. So a frame is for a live stream, late for
-//!   one that is over, or a reject; `live` decides that in one place.
+//! - The mux queues bytes of streams and nothing else. A frame other than DATA that a stream has
+//!   yet to send is a flag of the stream (`say_open`, `say_acknowledge`, `say_reset`, `owed`,
+//!   `closing`). `poll` looks for flags in the order in which frames must leave. So no peer can
+//!   make the mux hold more than its streams.
+//! - Both ends of a direction count its credit. `credit` is what we may still take over to send,
+//!   and `window` what the peer may still send. `owed` is what the owner has dealt with and `poll`
+//!   has not given back yet. Window and owed together never exceed what was granted.
+//! - No id is used twice. Our ids grow from `next_id`, and the peer cannot know those above
+//!   `mine_known`. Its ids must grow above `theirs_known`. So a frame is for a live stream, or late
+//!   for one that is over, or a reject. `live` decides that in one place.
 //!
-//! Circle: with mux_poll.zig, which is the method `poll` of this type: the order of what is said
-//! next. It is a file of its own for its length, and no other file imports it.
+//! Circle: with mux_poll.zig, which is the method `poll` of this type and holds the order of its
+//! frames. It is a file of its own because of its length, and no other file imports it.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");
@@ -35,7 +37,7 @@ pub const Reason = frames.Reason;
 pub const Reject = frames.Reject;
 pub const label = frames.label;
 
-/// What a guest accepts: little, because each of its links has memory for all of it.
+/// The limits of a guest are small, because each of its links has memory for all of them.
 pub const own: frames.Settings = .{
     .streams_max = 16,
     .message_bytes_max = @import("frames.zig").plaintext_bytes_max,
@@ -49,11 +51,11 @@ pub const Mux = struct {
     side: Side,
     authenticated: bool = false,
     said_settings: bool = false,
-    /// There is nothing to say, as `poll` has found, and nothing has happened since.
+    /// `poll` has found nothing to say, and nothing has happened since.
     is_quiet: bool = false,
     peer: ?frames.Settings = null,
     next_id: u32,
-    /// Highest id of ours that the peer can know.
+    /// The highest of our ids that the peer can know.
     mine_known: u32 = 0,
     theirs_known: u32 = 0,
     schedule: Schedule = .{},
@@ -63,14 +65,14 @@ pub const Mux = struct {
         self.* = .{ .side = side, .next_id = if (side == .dialler) 1 else 2 };
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     pub fn check(self: *const Mux) void {
         self.streams.check();
         // Each side counts its own ids, and no id is used twice.
         std.debug.assert(self.isMine(self.next_id) and self.mine_known < self.next_id);
         std.debug.assert(self.mine_known == 0 or self.isMine(self.mine_known));
         std.debug.assert(self.theirs_known == 0 or !self.isMine(self.theirs_known));
-        // Nothing is known of a peer that is not proven.
+        // Nothing that the peer says counts before the session is ready.
         std.debug.assert(self.authenticated or self.peer == null);
     }
 
@@ -111,13 +113,13 @@ pub const Mux = struct {
         stream.say_acknowledge = true;
     }
 
-    /// How many of the bytes were taken over; the rest would block.
+    /// Take over bytes to send. The result is how many were taken; the rest would block.
     pub fn send(self: *Mux, id: u32, bytes: []const u8) usize {
         self.is_quiet = false;
         return if (self.find(id)) |stream| stream.put(bytes) else 0;
     }
 
-    /// How many bytes `send` takes now.
+    /// The number of bytes that `send` takes now.
     pub fn room(self: *const Mux, id: u32) usize {
         return if (self.streams.findConst(id)) |stream| stream.room() else 0;
     }
@@ -131,17 +133,17 @@ pub const Mux = struct {
         return if (self.streams.findConst(id)) |stream| stream.len else 0;
     }
 
-    /// From now on make DATA of at most so many bytes of it.
+    /// From now on make DATA frames of at most this many bytes for this stream.
     pub fn limitData(self: *Mux, id: u32, bytes: u32) void {
         if (self.find(id)) |stream| stream.data_max = bytes;
     }
 
-    /// The owner is done with so many received bytes.
+    /// The owner is done with this many received bytes.
     pub fn grant(self: *Mux, id: u32, bytes: usize) void {
         const stream = self.find(id) orelse return;
         self.is_quiet = false;
         if (!stream.remote_closed) stream.owed += @intCast(bytes);
-        // Given back is what has come, and no byte of it twice.
+        // The owner gives back bytes that have come, and none of them twice.
         std.debug.assert(stream.owed + stream.window <= own.initial_credit);
     }
 
@@ -156,7 +158,7 @@ pub const Mux = struct {
         const stream = self.find(id) orelse return;
         if (stream.say_reset != null) return;
         self.is_quiet = false;
-        // The peer has never heard of it.
+        // The peer has never heard of this stream.
         if (stream.say_open) return stream.release();
         stream.say_reset = reason;
         self.streams.forget(id);
@@ -189,7 +191,7 @@ pub const Mux = struct {
 
     // What the peer says.
 
-    /// Judge a frame of the peer. An error ends the session; null: nothing for the owner.
+    /// Judge a frame of the peer. An error ends the session. Null: the owner has nothing to do.
     pub fn receive(self: *Mux, bytes: []const u8) Reject!?Event {
         if (!self.authenticated) return error.UnauthenticatedSession;
         defer self.check();
@@ -227,7 +229,7 @@ pub const Mux = struct {
         }
         if (count >= own.streams_max) return error.StreamLimitExceeded;
         self.theirs_known = wanted.id;
-        // There is a place: ours are never more than `mine_max`.
+        // There is a place, since this side opens at most `mine_max` streams.
         _ = self.create(wanted.id, wanted.name, wanted.priority).?;
         return .{ .opened = wanted };
     }
@@ -273,7 +275,7 @@ pub const Mux = struct {
         return id % 2 == @intFromEnum(self.side);
     }
 
-    /// The stream a frame is for. Null: the frame is late and to be ignored.
+    /// The stream that a frame is for. Null: the frame is late, and to be ignored.
     fn live(self: *Mux, id: u32, kind: frames.Type) Reject!?*Stream {
         const known = if (self.isMine(id)) self.mine_known else self.theirs_known;
         if (id == 0 or id > known) return error.UnknownStreamFrame;

@@ -1,4 +1,4 @@
-//! What the streams of a session say to their owner, and the two sides that there are.
+//! The events by which the streams of a session report to their owner, and the two sides.
 
 const frames = @import("mux_frames.zig");
 const Reason = frames.Reason;
@@ -10,7 +10,7 @@ pub const Event = union(enum) {
     /// Call `accept` or `reset`. The name is valid until the next call.
     opened: frames.Open,
     acknowledged: u32,
-    /// Valid until the next call; to be granted when dealt with.
+    /// The bytes are valid until the next call. The owner grants them when it has dealt with them.
     data: struct { id: u32, bytes: []const u8 },
     credit: u32,
     closed: u32,

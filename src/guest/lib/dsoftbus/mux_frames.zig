@@ -1,5 +1,5 @@
-//! Frames of the streams inside a session, as bytes. Where their fields are is in
-//! the schema; what they mean is in docs/spec/streams.md.
+//! Frames of the streams inside a session, as bytes. The schema has the places of their fields;
+//! docs/spec/streams.md says what they mean.
 
 const std = @import("std");
 const layout = @import("contract").mux;
@@ -16,19 +16,19 @@ pub const priorities = layout.priority_max + 1;
 
 pub const Type = layout.Type;
 
-/// Why a stream is reset.
+/// The reason for which a stream is reset.
 pub const Reason = layout.ResetReason;
 
-/// Everything that ends a session on account of its streams.
+/// Every error by which streams end their session.
 pub const Reject = layout.Reject;
 pub const label = layout.rejectText;
 
 pub const Settings = struct {
     /// Streams that the other side may have open.
     streams_max: u16,
-    /// Longest plaintext accepted.
+    /// The longest plaintext that this side accepts.
     message_bytes_max: u32,
-    /// What may be sent on a new stream.
+    /// The number of bytes that the other side may send on a new stream.
     initial_credit: u32,
 };
 
@@ -44,7 +44,7 @@ pub const Frame = union(enum) {
     reset: struct { id: u32, reason: Reason },
 };
 
-/// Shape and ranges; what a frame means for its stream is `mux`'s to say.
+/// Judge shape and ranges; `mux` judges what a frame means for its stream.
 pub fn decode(frame: []const u8) Reject!Frame {
     if (frame.len == 0) return error.MalformedFrame;
     return switch (@as(Type, @enumFromInt(frame[0]))) {
@@ -72,7 +72,7 @@ pub fn decode(frame: []const u8) Reject!Frame {
     };
 }
 
-/// A frame that is a head and nothing else.
+/// A frame that consists of a head alone.
 fn exactly(Head: type, frame: []const u8) Reject!Head {
     if (frame.len != Head.bytes or !Head.holds(frame[0..Head.bytes])) return error.MalformedFrame;
     return Head.read(frame[0..Head.bytes]);

@@ -1,5 +1,5 @@
-//! The ladder: proof, by real bytes between two nodes, that streams work. docs/spec/streams.md has
-//! its steps; each milestone is reached only by what came from the other side.
+//! The ladder proves, by real bytes between two nodes, that streams work. docs/spec/streams.md has
+//! its steps. A side reaches a milestone only by bytes that came from the other side.
 //!
 //!     opening ──▶ carrying ──▶ stalling ──▶ done        failed, from anywhere
 
@@ -10,9 +10,9 @@ const Mux = mux_file.Mux;
 const Event = mux_file.Event;
 const Open = @import("mux_frames.zig").Open;
 
-/// As long as a silent peer is waited for.
+/// The wait for a silent peer.
 pub const time_ns: u64 = 3 * std.time.ns_per_s;
-/// An acceptor's own calls wait so long for a dialler that may not climb at all.
+/// An acceptor's own calls wait this long for a dialler that may not climb at all.
 pub const quiet_ns: u64 = 500 * std.time.ns_per_ms;
 const control_name = "crossvm/control";
 const bulk_name = "crossvm/bulk";
@@ -20,7 +20,7 @@ const bulk_name = "crossvm/bulk";
 const burst_bytes = burst_max * control_data_max;
 const control_data_max = 2;
 const bulk_data_max = 16;
-/// What each side writes beyond what the other's credit allows at first.
+/// The bytes that each side writes beyond the other's first credit.
 const beyond_bytes = 512;
 
 pub const Milestone = enum {
@@ -64,10 +64,10 @@ pub const Ladder = struct {
     started_ns: u64,
     control: Leg = .{ .priority = 0, .out_bytes = 32, .back_bytes = 24 },
     bulk: Leg = .{ .priority = 4, .out_bytes = 96, .back_bytes = 64 },
-    /// What had come of control when the first of bulk came.
+    /// The bytes of control that had come when the first of bulk came.
     control_before_bulk: ?usize = null,
     answered: bool = false,
-    /// Our writing stood still for want of credit.
+    /// Our writing stood still, because the credit was used up.
     stood_still: bool = false,
     resumed: bool = false,
     /// The peer's credit on bulk has been given back.
@@ -88,7 +88,7 @@ pub const Ladder = struct {
         return self.state != .done and self.state != .failed;
     }
 
-    /// The next milestone that was reached and not reported yet, in order.
+    /// The next milestone that was reached and has not been reported, in order.
     pub fn news(self: *Ladder) ?Milestone {
         for (std.enums.values(Milestone)) |milestone| {
             if (!self.reached.contains(milestone) or self.told.contains(milestone)) continue;
@@ -98,13 +98,14 @@ pub const Ladder = struct {
         return null;
     }
 
-    /// Other streams would take part in the order that is to be seen.
+    /// True: the node's own calls may go. While the ladder runs, their streams would take part in
+    /// the order that it looks for.
     pub fn letsCall(self: *const Ladder, now_ns: u64) bool {
         if (!self.isRunning()) return true;
         return !self.hasBegun() and now_ns >= self.started_ns + quiet_ns;
     }
 
-    /// When `expire` or `letsCall` may say something else.
+    /// The instant at which `expire` or `letsCall` may change their answer.
     pub fn deadline(self: *const Ladder, now_ns: u64) u64 {
         if (!self.isRunning()) return std.math.maxInt(u64);
         const is_quiet = !self.hasBegun() and now_ns < self.started_ns + quiet_ns;
@@ -115,7 +116,7 @@ pub const Ladder = struct {
         return self.side == .dialler or self.control.id != 0;
     }
 
-    /// Out of time. An acceptor whose dialler never began has nothing to report.
+    /// The time is over. An acceptor whose dialler never began has nothing to report.
     pub fn expire(self: *Ladder, mux: *Mux, now_ns: u64) void {
         if (!self.isRunning() or now_ns < self.started_ns + time_ns) return;
         if (self.hasBegun()) self.fail(mux) else self.state = .done;
@@ -135,7 +136,7 @@ pub const Ladder = struct {
             .closed => |id| self.hearClose(mux, self.legOf(id) orelse return false),
             .reset => |what| {
                 if (self.legOf(what.id) == null) return false;
-                // A side without a ladder says so; all else works.
+                // A side without a ladder resets the stream, and everything else works.
                 if (self.state == .opening and what.reason == .unknown_stream) {
                     self.state = .done;
                     self.giveUp(mux);
@@ -150,7 +151,7 @@ pub const Ladder = struct {
         const leg = if (std.mem.eql(u8, stream.name, control_name))
             &self.control
         else if (std.mem.eql(u8, stream.name, bulk_name)) &self.bulk else return false;
-        // Once a session, and from the dialler; a second one is as strange as any other name.
+        // The dialler opens it once in a session. A second one is treated like an unknown name.
         if (self.side == .dialler or self.state != .opening or leg.id != 0) return false;
         leg.id = stream.id;
         if (stream.priority != leg.priority) {
@@ -190,7 +191,7 @@ pub const Ladder = struct {
         if (self.isRunning() and leg.got != self.allOf(leg)) self.fail(mux);
     }
 
-    /// What comes on it until its end.
+    /// The events of a stream until its end.
     fn allOf(self: *const Ladder, leg: *const Leg) usize {
         const is_bulk = leg.id == self.bulk.id;
         return if (is_bulk) bulkBytes(mux_file.own.initial_credit) else leg.hearBytes(self.side);
@@ -211,7 +212,7 @@ pub const Ladder = struct {
         if (self.state == .stalling) self.stall(mux);
     }
 
-    /// Bulk is queued before control: what goes first is the priorities' doing.
+    /// Bulk is queued before control, so that only the priorities can let control go first.
     fn exchange(self: *Ladder, mux: *Mux) void {
         self.answered = true;
         for ([_]*Leg{ &self.bulk, &self.control }) |leg| {
@@ -227,7 +228,7 @@ pub const Ladder = struct {
         if (!self.reached.contains(.data_ok)) self.judgeOrder(mux);
         if (self.state == .failed) return;
         if (!self.answered) self.exchange(mux);
-        // The other side's bytes beyond the exchange say that it has ours.
+        // Bytes beyond the exchange say that the other side has ours.
         const begins = self.side == .dialler or
             self.bulk.got > self.bulk.hearBytes(self.side);
         if (begins and self.state == .carrying) {
@@ -264,7 +265,7 @@ pub const Ladder = struct {
         self.state = .done;
     }
 
-    /// As much as is taken.
+    /// Write as much as the stream takes.
     fn write(self: *Ladder, mux: *Mux, leg: *Leg, until: usize) void {
         var bytes: [256]u8 = undefined;
         while (leg.sent < until) {

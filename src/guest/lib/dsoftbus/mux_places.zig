@@ -1,10 +1,10 @@
-//! The streams of a session: each has a place while it lasts, and those that were reset here are
-//! remembered for a while by their ids.
+//! The places of a session's streams. A stream has a place while it lasts. The ids of streams that
+//! this side has reset are remembered for a while.
 
 const std = @import("std");
 const Stream = @import("mux_stream.zig").Stream;
 
-/// Streams reset here whose late frames are ignored.
+/// The number of streams reset here whose late frames are ignored.
 pub const remembered_max = 32;
 
 pub fn Places(comptime places: usize) type {
@@ -17,7 +17,7 @@ pub fn Places(comptime places: usize) type {
         top: usize = 0,
         all: [places]Stream = @splat(.{}),
 
-        /// What holds between any two calls.
+        /// The invariants that hold between any two calls.
         pub fn check(self: *const Self) void {
             std.debug.assert(self.top <= places and self.forgotten_next < remembered_max);
         }
@@ -47,7 +47,7 @@ pub fn Places(comptime places: usize) type {
             return null;
         }
 
-        /// A stream was reset here; the peer may not know it yet.
+        /// This side has reset a stream, and the peer may not know that yet.
         pub fn forget(self: *Self, id: u32) void {
             std.debug.assert(id != 0 and !self.isForgotten(id));
             self.forgotten[self.forgotten_next] = id;

@@ -1,5 +1,5 @@
-//! What one side of the streams has to say next: SETTINGS, then what concerns streams, then their
-//! data by priority, and CLOSE behind it.
+//! The next frame of one side of the streams: SETTINGS first, then frames about streams, then their
+//! data by priority, and CLOSE behind the data.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");
@@ -13,7 +13,7 @@ pub fn poll(self: *Mux, out: []u8) ?[]u8 {
     if (!self.authenticated or self.is_quiet) return null;
     const frame = next(self, out);
     self.is_quiet = frame == null;
-    // The peer has said how long a frame may be, and would end the session over a longer one.
+    // The peer has said how long a frame may be. A longer one would make it end the session.
     if (self.peer) |peer| if (frame) |said| std.debug.assert(said.len <= peer.message_bytes_max);
     self.check();
     return frame;
@@ -49,7 +49,7 @@ fn pollReset(self: *Mux, out: []u8) ?[]u8 {
     return null;
 }
 
-/// Ids increase on the wire, in whatever places the streams are.
+/// Ids must increase on the wire, whatever places the streams have.
 fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
     var first: ?*Stream = null;
     for (self.used()) |*stream| {
@@ -71,7 +71,7 @@ fn pollOne(stream: *Stream, out: []u8) ?[]u8 {
         stream.say_acknowledge = false;
         return frames.encode(out, .{ .open_ack = stream.id });
     }
-    // Not for every byte: as long as half of it is left, the peer does not stand still.
+    // Credit does not go back for every byte: with half of it left, the peer does not stand still.
     const spoken_of = stream.mine or stream.acknowledged;
     if (spoken_of and stream.owed >= mux.own.initial_credit / 2) {
         const bytes = stream.owed;

@@ -1,6 +1,6 @@
-//! Whose data goes next. The highest priority, but not for ever: after a burst of it while a lower
-//! one waited, a lower one gets a frame, and the lower ones rotate. Streams of one priority take
-//! turns.
+//! The schedule chooses the stream whose data goes next. The highest priority goes first, but not
+//! for ever: after a burst of it, a lower priority that waits gets a frame, and the lower ones take
+//! turns. Streams of one priority take turns, too.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -10,16 +10,16 @@ const Stream = @import("mux_stream.zig").Stream;
 pub const burst_max = contract.mux.burst_frames_max;
 
 pub const Schedule = struct {
-    /// Frames of the highest priority since a lower one waited.
+    /// Frames of the highest priority that have gone since a lower one waited.
     burst: u8 = 0,
-    /// Lower priority that had its turn last.
+    /// The lower priority that had its turn last.
     lower: u3 = 0,
-    /// Place of the stream that went last, of each priority.
+    /// For each priority, the place of the stream that went last.
     last: [frames.priorities]usize = @splat(0),
 
     pub fn next(self: *Schedule, streams: []Stream) ?*Stream {
         const chosen = self.ofPriority(self.priority(streams) orelse return null, streams);
-        // A lower one that waits has its turn behind so many.
+        // A lower priority that waits has its turn behind a burst of this many.
         std.debug.assert(self.burst <= burst_max);
         return chosen;
     }

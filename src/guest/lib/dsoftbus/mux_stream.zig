@@ -1,10 +1,11 @@
-//! One stream of a session: what it may send, what it may still receive, and what is to be said of
-//! it. All that waits to be sent about a stream is a field of it, so that nothing can pile up.
+//! One stream of a session: what it may send, what it may still receive, and which frames it has
+//! yet to send. Whatever waits to be sent is a field of the stream, so nothing can pile up.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");
 
-/// One gateway response and then some; more would only wait here instead of at its source.
+/// The buffer holds one gateway response and then some. More bytes would only wait here instead of
+/// at their source.
 pub const buffer_bytes = 1024;
 
 pub const State = enum { open, half_closed_local, half_closed_remote, closed, reset };
@@ -20,17 +21,17 @@ pub const Stream = struct {
     closing: bool = false,
     close_sent: bool = false,
     remote_closed: bool = false,
-    /// To be said: our OPEN, our OPEN_ACK, our RESET.
+    /// Frames that have yet to leave: our OPEN, our OPEN_ACK, our RESET.
     say_open: bool = false,
     say_acknowledge: bool = false,
     say_reset: ?frames.Reason = null,
-    /// What `put` still takes.
+    /// The bytes that `put` still takes.
     credit: u32 = 0,
-    /// What the peer may still send.
+    /// The bytes that the peer may still send.
     window: u32 = 0,
-    /// Dealt with by the owner and not given back yet.
+    /// The bytes that the owner has dealt with and this side has not given back yet.
     owed: u32 = 0,
-    /// Longest DATA to make of what waits.
+    /// The longest DATA frame to make of the waiting bytes.
     data_max: u32 = frames.data_bytes_max,
     name_len: u8 = 0,
     name_bytes: [frames.name_bytes_max]u8 = undefined,
@@ -38,16 +39,16 @@ pub const Stream = struct {
     len: usize = 0,
     ring: [buffer_bytes]u8 = undefined,
 
-    /// What holds between any two calls, of a stream that is in use.
+    /// The invariants of a stream in use, which hold between any two calls.
     pub fn check(self: *const Stream) void {
         std.debug.assert(self.id != 0);
         std.debug.assert(self.start < self.ring.len and self.len <= self.ring.len);
-        // CLOSE stands behind the data, and is said once the owner has closed.
+        // CLOSE follows the data, once the owner has closed.
         std.debug.assert(!self.close_sent or (self.closing and self.len == 0));
-        // What is to be said of its opening is said by the side that it is up to.
+        // OPEN is sent by the side that opens, and OPEN_ACK by the other one.
         std.debug.assert(!self.say_open or (self.mine and !self.acknowledged));
         std.debug.assert(!self.say_acknowledge or (!self.mine and self.acknowledged));
-        // Nothing is given back behind the peer's last byte.
+        // Behind the peer's last byte no credit is given back.
         std.debug.assert(!self.remote_closed or self.owed == 0);
     }
 
@@ -72,7 +73,7 @@ pub const Stream = struct {
         return self.close_sent and self.remote_closed;
     }
 
-    /// How many bytes `put` takes now.
+    /// The number of bytes that `put` takes now.
     pub fn room(self: *const Stream) usize {
         const usable = self.say_reset == null and !self.closing and
             (self.mine or self.acknowledged);

@@ -1,8 +1,9 @@
-//! `PK` v1: frames of the remote package file system, and what they may say. Byte tables:
-//! docs/spec/packagefs.md.
+//! `PK` v1: frames of the remote package file system, and the checks on them.
+//! docs/spec/packagefs.md has the byte tables.
 //!
-//! The checks have an order that is part of the contract, so that a refusal has one reason. A frame
-//! refused here is answered by five bytes; what fails later keeps the shape of its operation.
+//! The order of the checks is part of the contract, so that a refusal has one reason. A frame that
+//! is refused here has an answer of five bytes. A request that fails later has an answer in the
+//! shape of its operation.
 
 const std = @import("std");
 const cursor = @import("wire").cursor;
@@ -92,7 +93,7 @@ fn isSegment(text: []const u8) bool {
     return std.mem.indexOfAny(u8, text, "\\\x00") == null;
 }
 
-/// What a frame that was parsed is answered with; after a failure the fields are zero.
+/// The answer to a frame that was parsed; after a failure the fields are zero.
 pub const Reply = union(enum) {
     stat: struct { size: u64 = 0, kind: u16 = 0 },
     open: u32,
@@ -134,7 +135,7 @@ pub fn encodeRefusal(out: *[reply_bytes_max]u8, refusal: Refusal) []u8 {
     return out[0..5];
 }
 
-/// For the side that asks; `path` with its scheme.
+/// Encode a request, for the side that asks; `path` has its scheme.
 pub fn encodePath(out: *[request_bytes_max]u8, op: Op, path: []const u8) []u8 {
     @memcpy(out[0..3], frame_start);
     out[3] = @intFromEnum(op);
@@ -159,8 +160,8 @@ pub fn encodeClose(out: *[request_bytes_max]u8, handle: u32) []u8 {
 
 pub const Answer = struct { status: Status, tail: []const u8 };
 
-/// Status and fields of an answer to `op`; null if it is malformed. The tail of a good answer
-/// has the length that the operation demands, that of any other is empty.
+/// Status and fields of an answer to `op`; null if it is malformed. A good answer has a tail of the
+/// length that the operation demands; any other has none.
 pub fn decodeReply(frame: []const u8, op: Op) ?Answer {
     if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], frame_start)) return null;
     if (frame[3] != @intFromEnum(op) | cursor.reply_bit) return null;

@@ -1,22 +1,22 @@
-//! The server's side of `PK` v1 for one session: its handles, and answers made of what a backend
-//! knows. The backend has
+//! The server's side of `PK` v1 for one session: its handles, and answers from a backend, which has
 //!
 //!     fn stat(self, path: []const u8) Failure!u64          size of a file
 //!     fn open(self, path: []const u8) Failure!File
 //!     fn read(self, file: u32, offset: u32, out: []u8) Failure!void     fills `out`
 //!
-//! One that has to wait for what it is asked says so, and nothing is done: the frame is served
-//! again when it knows.
+//! A backend that must wait for something returns `error.Wait`, and nothing is done. The frame is
+//! served again when the backend knows.
 
 const std = @import("std");
 const packagefs = @import("packagefs.zig");
 
 pub const handles_max = 8;
-/// Then a handle may have lost its reader: an answer to OPEN that came too late has no receiver,
-/// and a program that ended closes nothing. Longer than any call that might still use it.
+/// A handle that is idle for this long may have lost its reader: an answer to OPEN that came too
+/// late has no receiver, and a program that ended closes nothing. It is longer than any call that
+/// might still use the handle.
 pub const idle_ns: u64 = 10 * std.time.ns_per_s;
 
-/// A directory is `Io`: there is nothing of it that could be read.
+/// Opening a directory fails with `Io`: it has no bytes to read.
 pub const Failure = error{ NotFound, Io, Wait };
 
 pub const File = struct { index: u32, size: u64 };
@@ -37,8 +37,8 @@ pub const Handles = struct {
         return free.*.?.handle;
     }
 
-    /// A free place, or that of the handle which was not used for the longest time, if that is long
-    /// enough.
+    /// A free place. If there is none, the place of the handle that was idle longest, if that is
+    /// long enough.
     fn room(self: *Handles, now_ns: u64) ?*?Open {
         var oldest: usize = 0;
         for (&self.open, 0..) |*slot, i| {
@@ -105,7 +105,7 @@ pub fn serve(
     }
 }
 
-/// `reply` is left as it is unless all is well.
+/// Change `reply` only if all is well.
 fn run(
     handles: *Handles,
     request: packagefs.Request,

@@ -1,9 +1,9 @@
-//! Token bucket in whole numbers: no rounding, so that the same requests at the same instants get
+//! A token bucket in whole numbers. It never rounds, so the same requests at the same instants get
 //! the same answers.
 
 const std = @import("std");
 
-/// A token is worth this much credit, so that a nanosecond at one token a second is one unit.
+/// The credit of one token: a nanosecond at one token a second is one unit of it.
 const token: u64 = std.time.ns_per_s;
 
 pub const Limit = struct { burst: u16, per_second: u16 };

@@ -1,5 +1,5 @@
-//! Remote state: what of a peer's `SF` frame may reach the store. Decided once, before anything
-//! is done, and from the frame alone.
+//! Remote state: which `SF` frames of a peer may reach the store. The decision is made once, before
+//! anything is done, and from the frame alone.
 //!
 //! The order of the checks is part of the contract (docs/spec/statefs.md), so that a refusal has
 //! one reason:
@@ -34,7 +34,7 @@ pub fn statusOf(reject: Reject) state.Status {
 
 pub const Verdict = union(enum) {
     accept: state.Request,
-    /// The key as far as there is one.
+    /// The key, as far as the frame has one.
     reject: struct { op: state.Op, why: Reject, key: []const u8 },
 };
 
@@ -57,7 +57,7 @@ pub fn judge(is_bound: bool, frame: []const u8) Verdict {
 fn check(request: state.Request) ?Reject {
     switch (request.op) {
         .put, .get, .delete, .list, .txn_put => {},
-        // Without a key there is nothing of the namespace about it.
+        // The rules of the namespace do not apply to a frame without a key.
         .sync, .txn_begin, .txn_commit, .txn_abort => return null,
         .reopen, .read => return .bad_request,
     }
@@ -74,7 +74,7 @@ fn check(request: state.Request) ?Reject {
     return null;
 }
 
-/// The same of a transfer, whose values are longer. The key is null where it is too long to be
+/// Judge a transfer likewise, whose values are longer. The key is null where it is too long to be
 /// awaited.
 pub fn judgeTransfer(head: transfer_head.Head, key: ?[]const u8) ?Reject {
     const path = key orelse return .oversized;
@@ -106,8 +106,8 @@ fn refuse(decoded: state.Decoded, why: Reject) Verdict {
     };
 }
 
-/// How a request ended, for the record. A late request ended after the peer had got the answer that
-/// there was none. An unknown end is that of a request whose store never said how it ended.
+/// The end of a request, for the record. A late request ended after its peer had got the answer
+/// IO_ERROR. The end is unknown if the store never said how the request ended.
 pub const Outcome = union(enum) {
     allow,
     status,
@@ -136,8 +136,8 @@ pub const Outcome = union(enum) {
 
 pub const record_bytes_max = 160;
 
-/// The record of a change, let through or not: peer, outcome, and a hash of the key; never the
-/// value. Null: nothing was to be changed.
+/// The record of a change, whether or not it was let through: peer, outcome and a hash of the key,
+/// but never the value. Null: the request was not a change.
 pub fn record(
     out: *[record_bytes_max]u8,
     op: state.Op,

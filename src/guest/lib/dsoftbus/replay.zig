@@ -1,23 +1,24 @@
-//! Which changes were carried out already: the same call, repeated after a reconnect, acts once
+//! The memory of changes that were carried out: a call that is repeated after a reconnect acts once
 //! (docs/spec/session.md, *Repeated calls*).
 //!
-//! A caller that repeats puts an epoch into the upper half of its correlation ids, and counts its
-//! calls in the lower half: (peer, epoch, number) names a call across sessions.
+//! A caller that repeats calls puts an epoch into the upper half of its correlation ids, and counts
+//! its calls in the lower half. So (peer, epoch, number) names a call across sessions.
 //!
 //! Rules of this file
 //! 1. A number runs at most once. When its answer has made room for newer ones, it is neither run
-//!    nor answered again; that holds over the forgetting of its epoch, for the last few of those.
+//!    nor answered again. For the last few epochs that were forgotten, this still holds.
 //! 2. A number under which something else was asked is refused.
-//! 3. Nothing is kept of what has not ended: the node runs one change at a time.
+//! 3. A call is kept when it has ended, not before: the node runs one change at a time.
 
 const std = @import("std");
 const peers_max = @import("config.zig").peers_max;
 
-/// More than a session has unanswered at a time: its streams' buffers hold no more answers.
+/// This is more than a session has unanswered at a time, as its streams' buffers hold fewer
+/// answers.
 pub const calls_max = 64;
-/// A peer that starts again has a new epoch, and may be late with something of its last one.
+/// A peer that starts again has a new epoch, and may be late with a call of its last one.
 pub const epochs_max = 2;
-/// So many epochs that had to make room are known by their highest number.
+/// The number of epochs that had to make room and are known by their highest number.
 pub const retired_max = 8;
 /// Answers to changes have 13 bytes at most, those of a transfer 12.
 pub const reply_bytes_max = 32;
@@ -31,7 +32,7 @@ pub const Name = struct { peer: u8, id: u64 };
 pub const Verdict = union(enum) {
     /// Run it, then call `finish`.
     run,
-    /// The answer that it had; null is that it failed. Valid until the next `finish`.
+    /// It ran and had this answer, or null: it failed. Valid until the next `finish`.
     done: ?[]const u8,
     /// It ran, and its answer is forgotten.
     gone,
@@ -98,7 +99,7 @@ const Peer = struct {
         for (&self.epochs) |*epoch| {
             if (epoch.used_at < oldest.used_at) oldest = epoch;
         }
-        // It may be one that had made room itself: its place is free again.
+        // The epoch may be one that had to make room; then its place there is free again.
         const known = if (self.findRetired(number)) |retired| retired.highest else 0;
         if (self.findRetired(number)) |retired| retired.* = .{};
         if (oldest.number != 0) self.retire(oldest);
@@ -123,7 +124,7 @@ const Peer = struct {
     }
 };
 
-/// The memory of one node. All zero to begin with, so that it takes no room in an image.
+/// The memory of one node. It begins as zeros, so that it takes no room in an image.
 pub const Table = struct {
     peers: [peers_max]Peer = @splat(.{}),
     uses: u64 = 0,
@@ -149,7 +150,7 @@ pub const Table = struct {
         };
     }
 
-    /// The call that `judge` let run has ended with this answer; null is that it failed.
+    /// The call that `judge` let run has ended with this answer, or null: it failed.
     pub fn finish(self: *Table, name: Name, digest: Digest, reply: ?[]const u8) void {
         const number: u32 = @truncate(name.id);
         const peer = &self.peers[name.peer];
@@ -173,7 +174,7 @@ pub const Table = struct {
     }
 };
 
-/// May this call be a repeated one?
+/// True: this call may be a repeated one.
 pub fn hasEpoch(id: u64) bool {
     return epochOf(id) != 0;
 }
@@ -182,7 +183,7 @@ fn epochOf(id: u64) u32 {
     return @intCast(id >> 32);
 }
 
-/// What was asked: of which service, and with which bytes.
+/// The digest of a request: its service and its bytes.
 pub fn digestOf(service: u8, request: []const u8) Digest {
     var hash: Hash = .init(.{});
     hash.update(&.{service});

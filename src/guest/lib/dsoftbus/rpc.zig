@@ -1,6 +1,6 @@
-//! Encoding 2 of remote calls: messages of the schema on a stream of their own
-//! (docs/spec/rpc.md). What a message asks becomes what a frame would have asked
-//! (`gateway.Asked`), so that both are judged, carried out and recorded alike.
+//! Encoding 2 of remote calls: messages of the schema on a stream of their own (docs/spec/rpc.md).
+//! A message becomes the same `gateway.Asked` as a frame, so that both are judged, carried out and
+//! recorded alike.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -14,7 +14,7 @@ pub const Mode = rpc.Mode;
 pub const stream_name = rpc.stream;
 const head_bytes = rpc.message_head_bytes;
 pub const message_bytes_max = head_bytes + 8 * rpc.message_words_max;
-/// Longest answer that a guest gives: so much waits for a stream's turn.
+/// The longest answer that a guest gives: this much may wait for a stream's turn.
 pub const answer_bytes_max = @import("mux_stream.zig").buffer_bytes;
 
 const limits: message.Limits = .{
@@ -23,7 +23,7 @@ const limits: message.Limits = .{
     .nesting = rpc.nesting_max,
 };
 
-/// Length of a message that begins so, with its table. Null: the table is not there yet.
+/// The length of a message that begins so, with its table. Null: the table is not there yet.
 pub fn lengthOf(bytes: []const u8) error{ Malformed, Oversized }!?usize {
     if (bytes.len < head_bytes) return null;
     if (!rpc.TableHead.holds(bytes[0..head_bytes])) return error.Malformed;
@@ -33,7 +33,8 @@ pub fn lengthOf(bytes: []const u8) error{ Malformed, Oversized }!?usize {
     return head_bytes + 8 * @as(usize, words);
 }
 
-/// The correlation of a message that may make no other sense, so that it is answered; else 0.
+/// The correlation of a message, even if nothing else in it can be read, so that it gets an answer;
+/// 0 where it has none.
 pub fn correlationOf(bytes: []const u8) u64 {
     if (bytes.len < 24) return 0;
     const pointer = std.mem.readInt(u64, bytes[head_bytes..][0..8], .little);
@@ -92,7 +93,8 @@ pub fn answer(
     return message.encode(refusal, out) catch unreachable; // it is short
 }
 
-/// A call of this node's own for what this frame asks, under this name; null: no method says it.
+/// A call of this node's own that asks the same as this frame, under this name. Null: no method
+/// does.
 pub fn call(request: frames.Request, out: []u8) ?[]const u8 {
     return methods.call(request.service, request.payload, .{
         .correlation = @as(u32, @truncate(request.correlation)),
@@ -101,7 +103,7 @@ pub fn call(request: frames.Request, out: []u8) ?[]const u8 {
     }, out);
 }
 
-/// A peer's answer to a call of ours; its results are read when it is known what was asked.
+/// A peer's answer to a call of ours. Its results are read when the node knows what was asked.
 pub const Answer = struct {
     correlation: u64,
     /// Null: the call failed, or was refused.
@@ -115,7 +117,7 @@ pub const Answer = struct {
         return found;
     }
 
-    /// As the reply that the service would have sent to what was asked; null: there is none.
+    /// The reply that the service would have sent to the request; null: there is none.
     pub fn reply(
         self: Answer,
         service: u8,

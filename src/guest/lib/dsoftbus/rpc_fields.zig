@@ -1,9 +1,11 @@
-//! Fields of a message as what stands behind the head of a frame, and back, by one rule: the fields
-//! in their order, of a text its length and of a list its items; then the bytes of the texts; then
-//! a text that may be left out, which has its length before it.
+//! Fields of a message as the bytes behind the head of a frame, and back. One rule holds for all:
 //!
-//! The rule goes by rows at run time. Code for each struct would be four times as much, and a call
-//! has few fields.
+//! 1. The fields stand in their order. A text is its length here, a list its items.
+//! 2. Then come the bytes of the texts.
+//! 3. A text that may be left out comes last, behind its length.
+//!
+//! A table has a row for each field, which is read at run time. Code for each struct would be four
+//! times as much, and a call has few fields.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -14,24 +16,25 @@ pub const Error = message.Error || cursor.Error;
 
 pub const Field = struct {
     kind: enum { number, text, data, texts, records, rest },
-    /// Where in its struct: in units of `size`, or which pointer.
+    /// The place in its struct: in units of `size`, or the number of the pointer.
     at: u16,
-    /// Bytes of a number in a message, and in a frame of it or of a text's length.
+    /// The bytes of a number in a message, and in a frame those of the number or of a text's
+    /// length.
     size: u8 = 0,
     width: u8 = 0,
-    /// In frames, the members of an enumeration by ordinal. None: a number as it is.
+    /// In frames, the members of an enumeration by ordinal. Empty: the number stands as it is.
     codes: []const u8 = "",
     bytes_max: u32,
     items_max: u32,
-    /// Of records.
+    /// The rows of a record.
     item: ?*const Shape = null,
 };
 
 pub const Shape = struct { data_words: u16, pointers: u16, fields: []const Field };
 
-/// A frame has no more texts side by side.
+/// A frame has at most this many texts side by side.
 const texts_max = 3;
-/// Before each of some texts or records.
+/// The width of the number before several texts or records.
 const count_bytes = 2;
 
 /// The rows of a generated struct. `lengthBytes` says how wide a text's length is in frames.
@@ -84,8 +87,8 @@ fn codesOf(comptime Enum: type) []const u8 {
     return codes;
 }
 
-/// Write these fields of a message behind the head of a frame. What cannot be read is malformed,
-/// also where there is no room for what can.
+/// Write these fields of a message behind the head of a frame. A field that cannot be read makes
+/// the message malformed, even if the others have no room.
 pub fn toFrame(
     reader: *message.Reader,
     place: message.Place,
@@ -110,7 +113,7 @@ pub fn toFrame(
             if (fits) try putNumber(out, field.width, bytes.len);
         },
         .texts => try putTexts(try reader.textsOf(place, field.at, field.items_max), out),
-        // Only services have them to say.
+        // Only services say them.
         .records => return error.Malformed,
         .rest => rest = try reader.bytesOf(place, field.at, true, field.bytes_max),
     };
@@ -149,7 +152,7 @@ pub const Into = struct {
     builder: *message.Builder,
     at: usize,
     data_words: u16,
-    /// Records that are written; the others are only read.
+    /// The records that are written; the others are only read.
     records_max: usize = 0,
 };
 

@@ -6,9 +6,9 @@
 //!     a call of ours   the frame ──call──▶ parameters
 //!                      the reply ◀──reply── results
 //!
-//! Which methods there are, and what they take and give, is generated from the schema. What stands
-//! behind a frame's head follows from that by one rule (`rpc_fields`); only the widths of lengths,
-//! and bytes that say nothing, are said here.
+//! The methods, their parameters and their results are generated from the schema. The bytes behind
+//! a frame's head follow from them by one rule (`rpc_fields`). This file adds only the widths of
+//! lengths, and bytes that carry nothing.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -24,9 +24,9 @@ const log = contract.log;
 const rpc = contract.rpc;
 const Error = rule.Error;
 
-/// Magic, version and operation; in version 2 a nonce comes next, in a reply behind its status.
+/// Magic, version and operation. In version 2 a nonce comes next; in a reply it follows the status.
 const head_bytes = 4;
-/// More than a reply has.
+/// This is more than a reply has.
 const records_max = 32;
 
 const Method = struct {
@@ -34,9 +34,9 @@ const Method = struct {
     number: u16,
     opcode: u8,
     params: rule.Shape,
-    /// Their first field is the status.
+    /// The methods whose first field is the status.
     results: rule.Shape,
-    /// Bytes at the end of a reply that are nothing to a caller.
+    /// Bytes at the end of a reply that carry nothing for a caller.
     padding: u8,
 };
 
@@ -54,7 +54,7 @@ const table = rows: {
     break :rows all;
 };
 
-/// How wide a text's length is in frames.
+/// The width of a text's length in frames.
 fn lengthBytes(comptime T: type, comptime name: []const u8) u8 {
     if (T == samgr.ResolveStatusParams) return 1;
     if (T == log.Record and std.mem.eql(u8, name, "scope")) return 1;
@@ -85,12 +85,12 @@ fn findOpcode(service: u8, opcode: u8) ?*const Method {
     return null;
 }
 
-/// The operation of a method in frames; null: there is no such method.
+/// The operation that a method has in frames; null: there is no such method.
 pub fn opcodeOf(service: u8, number: u16) ?u8 {
     return (find(service, number) orelse return null).opcode;
 }
 
-/// Parameters as the frame that the service is asked with; null: there is no such method.
+/// The frame that asks the service for these parameters; null: there is no such method.
 pub fn request(
     said: rpc.Call,
     reader: *message.Reader,
@@ -111,8 +111,8 @@ fn magicOf(service: u8) *const [2]u8 {
     return gateway.serviceOf(service).?.magic;
 }
 
-/// A service's reply as the answer to a call of this method; null: it is no such reply. Of a log as
-/// many records as there is room for, the oldest first.
+/// The answer to a call of this method that says the same as a service's reply. Null: the bytes are
+/// not such a reply. A log gives as many records as there is room for, the oldest first.
 pub fn answer(
     service: u8,
     number: u16,
@@ -150,7 +150,7 @@ fn writeAnswer(
     };
     try rule.toMessage(&reader, fields[0..1], into);
     const is_ok = frame[head_bytes] == 0;
-    // What failed may be bare, and says nothing more if it is not.
+    // A failure may be a bare status; if it is not, the rest says nothing more.
     if (is_ok or !reader.atEnd()) {
         try rule.toMessage(&reader, fields[1..], if (is_ok) into else null);
         _ = try reader.take(method.padding);
@@ -158,7 +158,7 @@ fn writeAnswer(
     return if (reader.atEnd()) begun.done() else error.Malformed;
 }
 
-/// What a service of this node asks in this frame, as a call. Null: no method says that.
+/// The call that asks the same as this frame of a service of this node. Null: no method does.
 pub fn call(service: u8, frame: []const u8, head: rpc.Call, out: []u8) ?[]const u8 {
     const tail = tailOf(service, frame) orelse return null;
     const method = findOpcode(service, frame[3]) orelse return null;
@@ -179,7 +179,7 @@ fn writeCall(method: *const Method, tail: []const u8, head: rpc.Call, out: []u8)
     return if (reader.atEnd()) begun.done() else null;
 }
 
-/// What stands behind head and nonce of a frame for this service.
+/// The bytes behind head and nonce of a frame for this service.
 fn tailOf(service: u8, frame: []const u8) ?[]const u8 {
     if (frame.len < head_bytes or !std.mem.eql(u8, frame[0..2], magicOf(service))) return null;
     const nonce = nonceOf(frame);
@@ -187,13 +187,13 @@ fn tailOf(service: u8, frame: []const u8) ?[]const u8 {
     return frame[head_bytes + nonce.len ..];
 }
 
-/// Between a service and the node alone: a call by schema has its correlation.
+/// A nonce stays between a service and the node: a call by schema has its correlation instead.
 fn nonceOf(frame: []const u8) []const u8 {
     return if (frame[2] == 2 and frame.len >= head_bytes + 8) frame[head_bytes..][0..8] else "";
 }
 
-/// The results of what was asked in this frame, as the reply that the service would have sent.
-/// Null: they are not those of the method.
+/// The reply that the service would have sent for these results of the request in this frame. Null:
+/// they are not results of its method.
 pub fn reply(
     service: u8,
     asked: []const u8,

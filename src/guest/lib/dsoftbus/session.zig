@@ -1,20 +1,20 @@
-//! One connection to a peer: framing, Noise handshake, then authenticated frames. Bytes in, events
-//! out.
+//! A session is one connection to a peer: framing, the Noise handshake, then authenticated frames.
+//! Bytes come in, and events go out.
 //!
 //!     handshake ──▶ proven ──admit──▶ confirming ──▶ ready        initiator
 //!     handshake ──▶ proven ──admit─────────────────▶ ready        responder
 //!          └───────────┴──────────────────┴────────────┴──▶ closed, which nothing leaves
 //!
-//! `proven` means: the peer holds the private half of a key and claims a device id. Whether that
-//! pair is acceptable is not the session's business (`binding`); its owner calls `admit` or
-//! `close`, and until then no frame is sent or taken. The initiator cannot see whether the
-//! responder has admitted it: it sends a ping right behind message 3 and is ready when the first
-//! frame of the responder decrypts.
+//! `proven` means: the peer holds the private half of a key and claims a device id. The session
+//! does not judge that pair (`binding` does). Its owner calls `admit` or `close`, and until then
+//! the session neither sends nor takes a frame. The initiator cannot see whether the responder has
+//! admitted it. So it sends a ping right behind message 3, and is ready when the first frame of the
+//! responder decrypts.
 //!
 //! Rules of this file:
-//! 1. Before `ready` no frame is delivered; a length that no handshake message has is refused
-//!    before its bytes are awaited.
-//! 2. What cannot be decrypted ends the session.
+//! 1. Before `ready` no frame is delivered. A length that no handshake message can have is refused
+//!    at once, without waiting for the bytes.
+//! 2. A message that does not decrypt ends the session.
 //! 3. All secrets and plaintexts are overwritten on `close`.
 
 const std = @import("std");
@@ -58,7 +58,7 @@ pub const Session = struct {
     plain: [frames.plaintext_bytes_max]u8 = undefined,
     out: framing.Outbox = .{},
 
-    /// The dialler's side; message 1 is in `output` at once.
+    /// Begin as the dialler; message 1 is in `output` at once.
     pub fn dial(self: *Session, options: Options, pinned: [32]u8) Error!void {
         const ephemeral = options.ephemeral.?;
         self.begin(options, noise.Handshake.initiator(prologue, options.static, ephemeral, pinned));
@@ -72,7 +72,7 @@ pub const Session = struct {
         self.lacks_key = options.ephemeral == null;
     }
 
-    /// The answer to `key_wanted`.
+    /// Provide the key that `key_wanted` asked for.
     pub fn provide(self: *Session, ephemeral: noise.KeyPair) void {
         std.debug.assert(self.lacks_key);
         self.handshake.e = ephemeral;
@@ -88,7 +88,7 @@ pub const Session = struct {
         };
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Session) void {
         self.in.check();
         self.out.check();
@@ -98,24 +98,24 @@ pub const Session = struct {
         std.debug.assert(!self.lacks_key or self.state == .handshake or self.state == .closed);
     }
 
-    /// Take bytes from the connection. Returns how many fitted; call `take` until null before
-    /// feeding the rest.
+    /// Take bytes from the connection. The result is how many fitted; call `take` until it returns
+    /// null before feeding the rest.
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
         self.check();
         return self.in.put(bytes);
     }
 
-    /// How many bytes `feed` takes now.
+    /// The number of bytes that `feed` takes now.
     pub fn room(self: *const Session) usize {
         return self.in.room();
     }
 
-    /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until
-    /// the owner decides).
+    /// The next event. Null: there is none until more bytes come, or, in `proven`, until the owner
+    /// decides.
     pub fn take(self: *Session, now_ns: u64) ?Event {
         defer self.check();
-        // A peer that pings and never reads must not make us produce without end.
+        // A peer that pings and never reads must not make us produce bytes without end.
         while (self.canAnswer()) {
             if (self.tell_ready) {
                 self.tell_ready = false;
@@ -140,18 +140,18 @@ pub const Session = struct {
         return null;
     }
 
-    /// There is room for whatever a message may make us say.
+    /// True: there is room for every answer that a message of the peer may cause.
     pub fn canAnswer(self: *const Session) bool {
         return self.out.room() >= wire_bytes_max;
     }
 
-    /// There is room for a frame beside that: what is sent unasked must not keep us from reading,
-    /// or two sides that both insist would wait for each other.
+    /// True: there is room for a frame beside that. Frames that we send unasked must not keep us
+    /// from reading, or two sides that both insist would wait for each other.
     pub fn hasRoom(self: *const Session) bool {
         return self.out.room() >= 2 * wire_bytes_max;
     }
 
-    /// The claimed identity is bound to the proven key: the session may carry frames.
+    /// The owner has bound the claimed identity to the proven key: the session may carry frames.
     pub fn admit(self: *Session, now_ns: u64) Error!void {
         if (self.state != .proven) return error.NotReady;
         std.debug.assert(self.claimed.slice().len != 0 and !self.lacks_key);
@@ -187,7 +187,7 @@ pub const Session = struct {
         return self.correlation;
     }
 
-    /// Bytes for the connection.
+    /// The bytes that the connection has yet to take.
     pub fn output(self: *const Session) []const u8 {
         return self.out.written();
     }
@@ -197,7 +197,7 @@ pub const Session = struct {
         self.out.drop(count);
     }
 
-    /// When `tick` has something to do.
+    /// The instant at which `tick` has something to do.
     pub fn deadline(self: *const Session) u64 {
         return self.timers.deadline(self.state);
     }
@@ -213,7 +213,7 @@ pub const Session = struct {
         return null;
     }
 
-    /// Forget everything. What is in `output` may still be written.
+    /// Forget everything. The bytes in `output` may still be written.
     pub fn close(self: *Session) void {
         if (self.state == .closed) return;
         defer self.check();
@@ -231,7 +231,8 @@ pub const Session = struct {
         return .{ .refused = refusal };
     }
 
-    /// Until the responder has spoken, what does not decrypt is not a session either.
+    /// Until the responder has spoken, a message that does not decrypt means that there is no
+    /// session.
     fn undecryptable(self: *const Session) Refusal {
         return if (self.state == .ready) .decrypt else .unauthenticated;
     }
@@ -271,7 +272,7 @@ pub const Session = struct {
         self.tell_ready = true;
     }
 
-    /// True if the frame was keepalive, and is dealt with.
+    /// True: the frame was a keepalive, and the session has dealt with it.
     fn absorb(self: *Session, frame: []const u8) bool {
         const nonce = frames.decodePing(frame) catch return false;
         switch (@as(frames.Type, @enumFromInt(frame[0]))) {

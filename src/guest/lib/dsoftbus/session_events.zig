@@ -1,5 +1,5 @@
-//! What a session says to its owner: its states, what happened, what it refuses, and what it is
-//! begun with.
+//! The vocabulary between a session and its owner: states, events, refusals, and the settings with
+//! which a session begins.
 
 const contract = @import("contract");
 const noise = @import("noise");
@@ -10,7 +10,8 @@ pub const State = enum { handshake, proven, confirming, ready, closed };
 pub const Refusal = contract.bus.Refusal;
 
 pub const Event = union(enum) {
-    /// A first message is here, and no key to answer it with: call `provide` or `close`.
+    /// A first message is here, and the session has no key for its answer: call `provide` or
+    /// `close`.
     key_wanted,
     /// Call `admit` or `close`.
     proven: struct { claimed: Id, key: [32]u8 },
@@ -24,7 +25,7 @@ pub const Event = union(enum) {
 pub const Error = error{
     /// The session is not ready.
     NotReady,
-    /// The peer takes nothing; the out buffer is full.
+    /// The buffer for the connection is full, because the peer takes no bytes.
     Backlog,
     TooLong,
     Crypto,
@@ -33,8 +34,8 @@ pub const Error = error{
 pub const Options = struct {
     id: *const Id,
     static: noise.KeyPair,
-    /// Fresh from the entropy device, used for this session only. A responder may leave it out
-    /// until there is a message to answer: most strangers that connect never send one.
+    /// A key fresh from the entropy device, used for this session alone. A responder may leave it
+    /// out until there is a message to answer: most strangers that connect never send one.
     ephemeral: ?noise.KeyPair,
     now_ns: u64,
 };

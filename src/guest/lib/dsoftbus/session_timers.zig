@@ -1,5 +1,5 @@
-//! When a session acts by itself: at the end of the time for its handshake, with a ping after
-//! silence, and when a peer does not answer any more.
+//! The instants at which a session acts by itself: it ends when the time for its handshake is over,
+//! pings after silence, and ends when its peer does not answer any more.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -20,7 +20,7 @@ pub const Timers = struct {
         return .{ .started_ns = now_ns, .heard_ns = now_ns, .pinged_ns = now_ns };
     }
 
-    /// When `due` has something to say.
+    /// The instant at which `due` has something to say.
     pub fn deadline(self: *const Timers, state: State) u64 {
         return switch (state) {
             .handshake, .proven, .confirming => self.started_ns + handshake_ns,
@@ -29,7 +29,7 @@ pub const Timers = struct {
         };
     }
 
-    /// What is to be done now; a ping is noted as said.
+    /// The act that is due now. A ping that is returned counts as sent.
     pub fn due(self: *Timers, state: State, now_ns: u64) Due {
         if (state == .closed or now_ns < self.deadline(state)) return .nothing;
         if (state != .ready or now_ns >= self.heard_ns + lost_ns) return .timeout;

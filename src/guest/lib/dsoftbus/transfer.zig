@@ -3,19 +3,19 @@
 //!     idle ──▶ head ──▶ value ──▶ answering ──▶ over       a put that is let through
 //!                └────────────────────▲                    a get, and what is refused
 //!
-//! The store answers later. After each `ask` the machine stands still until `settle`; what the peer
-//! says meanwhile waits in `waiting`, which holds as much as the peer has credit for.
+//! The store answers later. After each `ask` the machine stands still until `settle`. Bytes that
+//! the peer sends meanwhile wait in `waiting`, which holds as much as the peer has credit for.
 //!
 //! Rules of this file
-//! 1. Nothing is done for a head that is not whole, and it is judged once.
-//! 2. A put becomes visible at the peer's CLOSE behind its last byte, or never: whatever else ends
+//! 1. A head is judged once, when it is whole. Before that nothing is done for it.
+//! 2. A put becomes visible at the peer's CLOSE behind its last byte, or never: any other end of
 //!    the stream aborts its transaction.
-//! 3. Each put that `admit` let through, or refused for its key or length, ends in one `ended`. The
-//!    exception is a put whose commit is not answered in time, or not before its stream ends: the
-//!    host learns later how the commit ended, and ends the put with that.
+//! 3. Each put that `admit` let through, or refused because of its key or length, ends in one
+//!    `ended`. The exception is a put whose commit is not answered in time, or not before its
+//!    stream ends. The host learns later how the commit ended, and then ends the put.
 //! 4. All pieces of a get are of one version of the value.
 //!
-//! The host does what is to be done:
+//! The host acts for the machine:
 //!
 //!     fn admit(self, head: Head, request: []const u8, key: ?[]const u8) Verdict
 //!     fn ask(self, request: state.Request) void      its answer comes by `settle`
@@ -23,8 +23,8 @@
 //!     fn ended(self, head: Head, request: []const u8, end: End) void
 //!     fn malformed(self) void
 //!
-//! Circle: with transfer_intake.zig, transfer_put.zig and transfer_get.zig, which are methods of
-//! this type, parted by what the peer says and by which way a value goes. Their order is set here.
+//! Circle: with transfer_intake.zig, transfer_put.zig and transfer_get.zig. They hold methods of
+//! this type: what the peer says, and the two ways of a value. This file sets their order.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -38,24 +38,25 @@ const Reason = @import("mux_frames.zig").Reason;
 pub const Head = codec.Head;
 pub const txnOf = putting.txnOf;
 
-/// As much as a peer may send before it is given credit: one step of a transaction.
+/// The first credit of a peer, which is one step of a transaction.
 pub const chunk_bytes = @import("mux.zig").own.initial_credit;
-/// Without a byte of either side.
+/// The longest time without a byte of either side.
 pub const silence_ns: u64 = contract.state.transfer_silence_ns;
-/// A store compacts nothing while a transaction is open: a kibibyte a second is the least.
+/// The longest time of a transfer. A store compacts nothing while a transaction is open, so a peer
+/// must send at least a kibibyte a second.
 pub const longest_ns: u64 = contract.state.transfer_longest_ns;
 
 pub const Verdict = union(enum) {
     go,
-    /// The answer to what is not done, or was done before.
+    /// The answer to a change that is not made, or was made before.
     done: codec.Reply,
 };
 
-/// How a put or the first piece of a get ended. `reply` is null where the number stays free.
+/// The end of a put or of the first piece of a get. `reply` is null where the number stays free.
 pub const End = struct { status: ?state.Status, reply: ?codec.Reply };
 const nobody: End = .{ .status = null, .reply = null };
 
-/// What the store was asked and has not answered.
+/// The question that the store has not answered.
 pub const Step = enum { none, begin, chunk, commit, read };
 
 pub const Transfer = struct {
@@ -66,7 +67,7 @@ pub const Transfer = struct {
     head: Head = undefined,
     request_len: usize = 0,
     request: [codec.head_bytes + remote_state.key_bytes_max]u8 = undefined,
-    /// Bytes of the value that have come, or have been read.
+    /// The bytes of the value that have come, or have been read.
     moved: u32 = 0,
     total: u32 = 0,
     ignored: usize = 0,
@@ -75,14 +76,14 @@ pub const Transfer = struct {
     is_peer_closed: bool = false,
     /// A get has read its first piece.
     is_begun: bool = false,
-    /// A get cannot go on: its value has changed on the way.
+    /// A get cannot go on, because its value has changed on the way.
     is_broken: bool = false,
-    /// What the peer has said while the store was asked.
+    /// The bytes that the peer has sent while the store was asked.
     waiting_len: usize = 0,
     waiting: [chunk_bytes]u8 = undefined,
     /// Bytes of the peer that were dealt with since `takeGrant`.
     done_with: usize = 0,
-    /// A put's bytes that wait for a chunk to be full, or a get's that wait to be sent.
+    /// Bytes of a put that wait until a chunk is full, or of a get that wait to be sent.
     start: usize = 0,
     filled: usize = 0,
     chunk: [chunk_bytes]u8 = undefined,
@@ -96,19 +97,19 @@ pub const Transfer = struct {
         self.* = .{ .stage = .head, .heard_ns = now_ns, .until_ns = now_ns +| longest_ns };
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Transfer) void {
         std.debug.assert(self.request_len <= self.request.len);
         std.debug.assert(self.waiting_len <= self.waiting.len);
         std.debug.assert(self.start <= self.filled and self.filled <= self.chunk.len);
         std.debug.assert(self.said_start <= self.said_len and self.said_len <= self.said.len);
         std.debug.assert(self.moved <= self.total);
-        // The store works for a stream that is there, and bytes wait for nothing else.
+        // The store works for a stream that is there, and bytes wait for the store alone.
         std.debug.assert(self.asked == .none or self.stage != .idle);
     }
 
-    /// Bytes of the peer, never more than it has credit for. A reason: the stream is to be reset,
-    /// and this is idle again.
+    /// Take bytes of the peer, never more than it has credit for. If the result is a reason, the
+    /// stream must be reset, and this machine is idle again.
     pub fn feed(self: *Transfer, host: anytype, bytes: []const u8, now_ns: u64) ?Reason {
         if (self.stage == .idle) return null;
         self.check();
@@ -120,7 +121,7 @@ pub const Transfer = struct {
         return null;
     }
 
-    /// How many bytes of the peer have been dealt with: it may send as many more.
+    /// The number of bytes of the peer that have been dealt with: it may send as many more.
     pub fn takeGrant(self: *Transfer) usize {
         defer self.done_with = 0;
         return self.done_with;
@@ -137,9 +138,9 @@ pub const Transfer = struct {
     /// The stream is over, for whatever reason.
     pub fn abandon(self: *Transfer, host: anytype) void {
         if (self.stage == .value) switch (self.asked) {
-            // Too late to call it back: the host ends the put when the answer is there.
+            // A commit cannot be called back: the host ends the put when the answer is there.
             .commit => {},
-            // What it begins is aborted when it is known, which is the host's to do too.
+            // The host aborts the transaction, too, once its number is known.
             .begin => host.ended(self.head, self.asRequested(), nobody),
             else => putting.fail(self, host, null),
         };
@@ -147,7 +148,7 @@ pub const Transfer = struct {
         self.asked = .none;
     }
 
-    /// When `expire` has something to do.
+    /// The instant at which `expire` has something to do.
     pub fn deadline(self: *const Transfer) u64 {
         if (self.stage == .idle) return std.math.maxInt(u64);
         return @min(self.heard_ns +| silence_ns, self.until_ns);
@@ -159,7 +160,7 @@ pub const Transfer = struct {
         return .unwanted;
     }
 
-    /// The next bytes for the peer, at most `out.len` of them. None: nothing for now.
+    /// The next bytes for the peer, at most `out.len` of them. An empty slice: there are none now.
     pub fn pull(self: *Transfer, host: anytype, out: []u8, now_ns: u64) error{Changed}![]u8 {
         if (self.is_broken) return error.Changed;
         if (self.stage == .idle or out.len == 0) return out[0..0];
@@ -180,7 +181,7 @@ pub const Transfer = struct {
         return out[0..len];
     }
 
-    /// All has been said: our half of the stream is to be closed, once.
+    /// True, once: everything has been said, and our half of the stream must be closed.
     pub fn isSaid(self: *const Transfer) bool {
         return self.stage == .answering and self.asked == .none and
             self.said_start == self.said_len and self.start == self.filled and
@@ -202,7 +203,8 @@ pub const Transfer = struct {
             .none => return null,
             .begin => putting.settleBegin(self, host, status, reply),
             .chunk => if (status != .ok) putting.fail(self, host, status),
-            // Whether it was made is not known yet: the host ends the put when it is.
+            // The machine does not know whether the change was made. The host ends the put when it
+            // learns.
             .commit => if (reply == null)
                 self.answer(.{ .op = .put, .status = status })
             else
@@ -212,7 +214,8 @@ pub const Transfer = struct {
         return intake.resumeWith(self, host);
     }
 
-    /// The store could not be asked, so nothing of the step was done: a commit is in no doubt.
+    /// The store could not be asked, so it did nothing of the step: there is no doubt about a
+    /// commit.
     pub fn unasked(self: *Transfer, host: anytype) ?Reason {
         if (self.asked != .commit) return self.settle(host, null);
         self.asked = .none;
@@ -236,7 +239,7 @@ pub const Transfer = struct {
         return self.request[0..self.request_len];
     }
 
-    /// How it ended. No byte of a value goes either way behind it, until a get has read one.
+    /// Report the end. Behind it no byte of a value goes either way, until a get has read one.
     pub fn answer(self: *Transfer, reply: codec.Reply) void {
         self.stage = .answering;
         self.moved = 0;
@@ -251,7 +254,7 @@ pub const Transfer = struct {
         self.said_len += codec.reply_bytes;
     }
 
-    /// The stream is over, and nothing is left to undo.
+    /// The stream is over, and there is nothing to undo.
     pub fn end(self: *Transfer, reason: ?Reason) ?Reason {
         self.stage = .idle;
         self.asked = .none;

@@ -1,4 +1,4 @@
-//! A get: the pieces of the value, one after the other, all of one version.
+//! A get reads the pieces of the value one after the other. All are of one version.
 
 const state = @import("wire").state;
 const transfer = @import("transfer.zig");
@@ -20,7 +20,7 @@ pub fn readOn(self: *Transfer, host: anytype) void {
     askRead(self, host);
 }
 
-/// The piece, or why there is none. The first one decides the answer.
+/// Take the piece, or the reason why there is none. The first piece decides the answer.
 pub fn settleRead(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
     const piece = if (reply) |known| state.pieceOf(known) else null;
     const is_first = !self.is_begun;

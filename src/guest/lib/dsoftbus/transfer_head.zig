@@ -1,5 +1,5 @@
 //! `ST` v1: the heads on a stream that moves one value of a state store (docs/spec/statefs.md,
-//! *Transfer*). Shape only: whether a key or a length may be is `remote_state`'s to say.
+//! *Transfer*). This file judges shape alone; `remote_state` judges key and length.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -21,7 +21,7 @@ pub fn inner(op: Op) state.Op {
 
 pub const Stage = contract.state.Stage;
 
-/// All that is needed to say whether the key is awaited.
+/// The part of a head that decides whether the key is awaited.
 pub const Head = struct { op: Op, id: u64, key_len: u16, value_len: u32 };
 
 pub const Reply = struct {
@@ -56,7 +56,7 @@ pub fn encodeReply(reply: Reply) [reply_bytes]u8 {
     return out;
 }
 
-/// What a reply of ours says; for what was remembered.
+/// Read a reply of ours that was remembered.
 pub fn decodeReply(bytes: []const u8) ?Reply {
     if (bytes.len != reply_bytes or !Answer.holds(bytes[0..reply_bytes])) return null;
     const head = Answer.read(bytes[0..reply_bytes]);

@@ -1,5 +1,5 @@
-//! What the peer of a transfer says: a head, the bytes of a put, and its end. Each is dealt with
-//! only while the store owes no answer; else it waits.
+//! The intake of a transfer: the peer sends a head, the bytes of a put, and the end. The machine
+//! deals with them only while the store owes no answer; else they wait.
 
 const state = @import("wire").state;
 const remote_state = @import("remote_state.zig");
@@ -10,7 +10,7 @@ const transfer = @import("transfer.zig");
 const Reason = @import("mux_frames.zig").Reason;
 const Transfer = transfer.Transfer;
 
-/// What has come while the store was asked.
+/// Deal with the bytes that have come while the store was asked.
 pub fn resumeWith(self: *Transfer, host: anytype) ?Reason {
     if (self.waiting_len != 0 and self.asked == .none) {
         var bytes: [transfer.chunk_bytes]u8 = undefined;
@@ -23,7 +23,7 @@ pub fn resumeWith(self: *Transfer, host: anytype) ?Reason {
     return if (is_due) takeEnd(self, host) else null;
 }
 
-/// Bytes of the peer. What comes while the store works on an earlier part waits.
+/// Take bytes of the peer. They wait while the store works on an earlier part.
 pub fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
     var rest = bytes;
     while (rest.len != 0 and self.asked == .none) switch (self.stage) {
@@ -51,7 +51,7 @@ pub fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
             self.done_with += count;
             rest = rest[count..];
         },
-        // A refused put's value may be on its way still; a get's peer has nothing to say.
+        // The value of a refused put may still be on its way; the peer of a get has nothing to say.
         .answering, .over => {
             self.ignored += rest.len;
             self.done_with += rest.len;
@@ -64,7 +64,7 @@ pub fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
     return null;
 }
 
-/// The peer's CLOSE.
+/// Take the peer's CLOSE.
 pub fn takeEnd(self: *Transfer, host: anytype) ?Reason {
     switch (self.stage) {
         .idle, .answering => return null,

@@ -1,11 +1,11 @@
-//! A put: its transaction, the chunks of its value, and its commit.
+//! A put opens a transaction, adds the chunks of its value, and commits.
 
 const std = @import("std");
 const state = @import("wire").state;
 const codec = @import("transfer_head.zig");
 const Transfer = @import("transfer.zig").Transfer;
 
-/// The transaction stands, or there is none.
+/// The store has begun the transaction, or refused it.
 pub fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
     if (status == .ok) {
         if (txnOf(reply.?)) |txn| {
@@ -18,7 +18,7 @@ pub fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: 
     self.answer(.{ .op = .put, .status = told });
 }
 
-/// A part of the value. A full chunk, or the last one, goes to the store.
+/// Take a part of the value. A full chunk, or the last one, goes to the store.
 pub fn takeValue(self: *Transfer, host: anytype, bytes: []const u8) void {
     @memcpy(self.chunk[self.filled..][0..bytes.len], bytes);
     self.filled += bytes.len;
@@ -43,7 +43,7 @@ pub fn settleCommit(self: *Transfer, host: anytype, status: state.Status) void {
     self.answer(reply);
 }
 
-/// The put is given up and nothing of it is kept; null: no peer waits for an answer.
+/// Give up the put and keep nothing of it. Null: no peer waits for an answer.
 pub fn fail(self: *Transfer, host: anytype, status: ?state.Status) void {
     host.abort(self.txn);
     host.ended(self.head, self.asRequested(), .{ .status = status, .reply = null });

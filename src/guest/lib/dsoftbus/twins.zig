@@ -1,8 +1,8 @@
-//! Which of two sessions with one peer stays, where a node holds one (docs/spec/session.md).
+//! The choice between two sessions with one peer, as a node holds one (docs/spec/session.md).
 //!
-//! As a rule the newest: the other end of the old one may be long gone. But two nodes that dial
-//! each other at once have two sessions that are both alive, and each end could take the other one
-//! for the newest; then none would stay, again and again.
+//! As a rule the newest stays, since the other end of the old one may be long gone. But two nodes
+//! that dial each other at once have two sessions that are both alive. If each end took the other
+//! one for the newest, neither session would stay, again and again.
 
 const std = @import("std");
 
@@ -11,7 +11,7 @@ pub const window_ns: u64 = std.time.ns_per_s;
 
 pub const Session = struct { is_ours: bool, ready_ns: u64 };
 
-/// Whether a session that has just become ready stays, and the older one goes.
+/// True: the session that has just become ready stays, and the older one goes.
 pub fn newerStays(own: []const u8, peer: []const u8, older: Session, newer: Session) bool {
     const is_crossed = older.is_ours != newer.is_ours and
         newer.ready_ns -| older.ready_ns < window_ns;

@@ -17,7 +17,7 @@ comptime {
     }
 }
 
-/// Stores are volatile so that the compiler does not turn these loops into a call of memset.
+/// The stores are volatile, so that the compiler does not turn these loops into a call of memset.
 fn memset(destination: ?[*]u8, value: u8, len: usize) callconv(.c) ?[*]u8 {
     @setRuntimeSafety(false);
     if (len == 0) return destination;
@@ -33,8 +33,8 @@ fn memset(destination: ?[*]u8, value: u8, len: usize) callconv(.c) ?[*]u8 {
     return destination;
 }
 
-/// Words where the target is aligned, each made of two where the source is not: a machine need not
-/// load across words. Only words that hold bytes of the source are read.
+/// Write words where the target is aligned, each made of two words where the source is not: a
+/// machine need not load across words. Only words that hold bytes of the source are read.
 fn memcpy(
     noalias destination: ?[*]u8,
     noalias source: ?[*]const u8,
@@ -46,8 +46,8 @@ fn memcpy(
     return destination;
 }
 
-/// Towards lower addresses it is a copy that begins at the front: nothing is written that is still
-/// to be read.
+/// A move towards lower addresses is a copy from the front, which writes no byte before it has read
+/// it.
 fn memmove(destination: ?[*]u8, source: ?[*]const u8, len: usize) callconv(.c) ?[*]u8 {
     @setRuntimeSafety(false);
     if (len == 0) return destination;
@@ -78,7 +78,7 @@ inline fn forwards(target: usize, source: usize, len: usize) void {
     }
 }
 
-/// What is moved up is mostly an array by some of its items: then both are aligned alike.
+/// A move up is mostly that of an array by some of its items, so both ends are aligned alike.
 inline fn backwards(target: usize, source: usize, len: usize) void {
     @setRuntimeSafety(false);
     var to = target + len;

@@ -24,7 +24,7 @@ pub fn isMulticast(ip: Ip) bool {
     return ip >> 28 == 0xE;
 }
 
-/// Could a host own it? Not 0.x, not loopback, not multicast, reserved or broadcast.
+/// True for an address that a host could own: not 0.x, loopback, multicast, reserved or broadcast.
 pub fn isHost(ip: Ip) bool {
     const first: u8 = @intCast(ip >> 24);
     return first != 0 and first != 127 and first < 224;

@@ -1,7 +1,7 @@
-//! Which link address belongs to a neighbour: a small table with an end to every entry.
+//! The link addresses of neighbours: a small table in which every entry has an end.
 //!
 //!     free ──lookup──> asking ──answer──> known ──60 s──> free
-//!                        └──5 requests unanswered──> free (told to the caller by `nextFailed`)
+//!                        └──5 requests unanswered──> free (`nextFailed` reports it)
 //!
 //! Rules of this file
 //! ------------------
@@ -28,7 +28,7 @@ const Entry = struct {
     state: State = .free,
     ip: Ip = 0,
     mac: Mac = undefined,
-    /// When to ask again, or when the entry ends.
+    /// The instant of the next request, or of the end of the entry.
     at_ns: u64 = never,
     requests: u8 = 0,
     request_due: bool = false,
@@ -37,7 +37,7 @@ const Entry = struct {
 pub const Cache = struct {
     entries: [entries_max]Entry = @splat(.{}),
 
-    /// The link address if it is known; else it is being asked for from now on.
+    /// The link address if it is known; else the table asks for it from now on.
     pub fn lookup(self: *Cache, ip: Ip, now: u64) ?Mac {
         if (self.find(ip)) |entry| {
             if (entry.state == .known and now < entry.at_ns) return entry.mac;
@@ -57,15 +57,17 @@ pub const Cache = struct {
         entry.* = .{ .state = .known, .ip = ip, .mac = mac, .at_ns = now +| known_ns };
     }
 
-    /// Nothing comes back from there: ask again before the next packet. The address may have been
-    /// damaged on the way (ARP has no checksum), or another machine may have it by now.
+    /// No packet comes back from this neighbour, so ask again before the next one goes. The address
+    /// may have been damaged on the way (ARP has no checksum), or another machine may have it by
+    /// now.
     pub fn doubt(self: *Cache, ip: Ip) void {
         const entry = self.find(ip) orelse return;
         if (entry.state == .known) entry.* = .{};
     }
 
-    /// Something was in vain: ask whether the address is still right, and use it meanwhile. Who
-    /// dials may give up before there is reason to doubt, and must find a right one the next time.
+    /// A packet was in vain: ask whether the address is still right, and use it meanwhile. A
+    /// dialler may give up before there is reason to doubt the address, and must find the right one
+    /// next time.
     pub fn check(self: *Cache, ip: Ip) void {
         const entry = self.find(ip) orelse return;
         if (entry.state == .known) entry.request_due = true;
@@ -99,7 +101,7 @@ pub const Cache = struct {
         }
     }
 
-    /// A neighbour that did not answer, told once.
+    /// A neighbour that did not answer; each is reported once.
     pub fn nextFailed(self: *Cache) ?Ip {
         for (&self.entries) |*entry| {
             if (entry.state != .failed) continue;

@@ -1,9 +1,9 @@
 //! The Internet checksum (RFC 1071), four bytes at a time.
 //!
-//! Theory: a one's complement sum does not depend on byte order except for a final swap, and
-//! carries may be folded at any time. So 32-bit little-endian loads are summed in 64 bits (no
-//! overflow below 16 GiB) and folded once. On an address that is not even the bytes go one by one:
-//! our drivers place packets so that this never happens to them.
+//! A one's complement sum does not depend on byte order except for a final swap, and carries may be
+//! folded at any time. So this file adds 32-bit little-endian words in 64 bits (no overflow below
+//! 16 GiB) and folds once. At an odd address it takes the bytes one by one; our drivers place
+//! packets so that this never happens to them.
 
 const std = @import("std");
 
@@ -44,7 +44,7 @@ pub fn pseudo(source: u32, target: u32, protocol: u8, len: usize) u64 {
         @byteSwap(@as(u16, protocol)) + @byteSwap(@as(u16, @intCast(len)));
 }
 
-/// Does a range that includes its checksum field check out?
+/// True: a range that includes its checksum field has the right sum.
 pub fn isValid(total: u64) bool {
     return finish(total) == 0;
 }

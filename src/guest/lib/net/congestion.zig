@@ -1,5 +1,6 @@
-//! How much may be on its way: slow start, congestion avoidance, fast retransmit and recovery
-//! (RFC 5681 and NewReno, RFC 6582), with the earlier trigger of RFC 5827 for small windows.
+//! The congestion window, that is, the number of bytes that may be on their way: slow start,
+//! congestion avoidance, fast retransmit and recovery (RFC 5681 and NewReno, RFC 6582), with the
+//! earlier trigger of RFC 5827 for small windows.
 
 const connection = @import("connection.zig");
 const segment = @import("segment.zig");
@@ -7,7 +8,7 @@ const sequence = @import("sequence.zig");
 const Connection = connection.Connection;
 
 const duplicates_for_loss = 3;
-/// More than any window without the scale option can use.
+/// This is more than any window without the scale option can use.
 const cwnd_max = 0xFFFF;
 
 pub fn onAck(c: *Connection, acked: u32) void {

@@ -33,8 +33,8 @@ pub const time_wait_ns: u64 = 10 * std.time.ns_per_s;
 pub const orphan_ns: u64 = 10 * std.time.ns_per_s;
 /// How long a closed connection may take to get rid of what was written, however slow its peer.
 pub const linger_ns: u64 = 60 * std.time.ns_per_s;
-/// Questions of RFC 5961 ("is this segment really yours?") a second. Two ends that disagree about
-/// their numbers would else answer each other for ever.
+/// Questions of RFC 5961 ("is this segment really yours?") in a second. Without a bound, two ends
+/// that disagree about their numbers would answer each other for ever.
 const challenges_max = 10;
 /// 1 + 2 + 4 + 8 + 16 s until a connection attempt is given up.
 pub const syn_retries_max = 4;
@@ -56,7 +56,7 @@ pub const State = enum {
 
 pub const Failure = enum { none, refused, reset, timed_out, unreachable_peer };
 
-/// The owner of a connection: a listener's backlog, a user, or none any more.
+/// The owner of a connection: a listener's backlog, a user, or no owner any more.
 pub const Holder = enum { nobody, backlog, user };
 
 pub const ReadError = error{ WouldBlock, Failed };
@@ -113,7 +113,7 @@ pub const Connection = struct {
     segments_unacked: u8 = 0,
     end_at: u64 = never,
     retransmissions: u32 = 0,
-    /// See `Events`: writable is said again only after a quarter of the buffer is free.
+    /// See `Events`: writable is reported again only after a quarter of the buffer is free.
     was_full: bool = false,
 
     ahead: Reassembly = .{},
@@ -131,19 +131,19 @@ pub const Connection = struct {
         }
     }
 
-    /// What holds between any two calls, whatever a peer has sent.
+    /// The invariants that hold between any two calls, whatever a peer has sent.
     pub fn check(self: *const Connection) void {
-        // The drawing above: acknowledged, sent, and ever sent are in that order.
+        // As in the drawing above: acknowledged, sent, and ever sent are in that order.
         std.debug.assert(sequence.beforeOrAt(self.snd_una, self.snd_nxt));
         std.debug.assert(sequence.beforeOrAt(self.snd_nxt, self.snd_max));
-        // The window that the peer knows of never moved left, and is memory that is there.
+        // The window that the peer knows of never moves left, and the buffer has room for it.
         std.debug.assert(sequence.beforeOrAt(self.rcv_nxt, self.rcv_edge));
         std.debug.assert(self.rcv_edge -% self.rcv_nxt <= buffer_bytes);
         if (self.isConnected()) {
             std.debug.assert(self.mss >= segment.mss_min and self.mss <= segment.mss_ours);
             std.debug.assert(self.cwnd != 0);
         }
-        // What is over waits for nothing.
+        // A connection that is over has no timer.
         if (self.state == .closed) std.debug.assert(self.nextDeadline() == never);
     }
 
@@ -173,8 +173,8 @@ pub const Connection = struct {
 
     pub fn setWindow(self: *Connection, seg: segment.Segment) void {
         if (self.snd_wnd == 0 and seg.window != 0 and self.isConnected()) {
-            // What was sent into the closed window is lost, and the timer counted silence that
-            // was none of the path's fault.
+            // Bytes that were sent into the closed window are lost, and the timer counted a silence
+            // that was not the fault of the path.
             self.snd_nxt = self.snd_una;
             self.probe_due = false;
             self.trip.restore();
@@ -186,7 +186,7 @@ pub const Connection = struct {
         self.snd_wl2 = seg.ack;
     }
 
-    /// The end of it, for a reason that the user learns.
+    /// End the connection, for a reason that the user learns.
     pub fn fail(self: *Connection, why: Failure) void {
         self.failure = why;
         self.finish();
@@ -208,12 +208,12 @@ pub const Connection = struct {
         };
     }
 
-    /// May the user still write? False once it has closed.
+    /// True: the user may still write. False once it has closed.
     pub fn canSend(self: *const Connection) bool {
         return (self.state == .established or self.state == .close_wait) and !self.is_fin_queued;
     }
 
-    /// Number of bytes; 0 means that the peer has closed its direction.
+    /// Read bytes. The result is their number; 0 means that the peer has closed its direction.
     pub fn read(self: *Connection, out: []u8) ReadError!usize {
         self.check();
         if (self.rx.len > 0) {
@@ -231,7 +231,7 @@ pub const Connection = struct {
         return if (self.state == .closed) error.Failed else error.WouldBlock;
     }
 
-    /// Number of bytes taken, at least one.
+    /// Write bytes. The result is the number taken, at least one.
     pub fn write(self: *Connection, data: []const u8) WriteError!usize {
         if (self.state == .syn_sent or self.state == .syn_received) return error.WouldBlock;
         if (!self.canSend()) return error.Failed;
@@ -240,7 +240,8 @@ pub const Connection = struct {
         return if (count == 0 and data.len > 0) error.WouldBlock else count;
     }
 
-    /// Graceful: what was written still goes out, then FIN. The connection has no holder any more.
+    /// Close gracefully: bytes that were written still go out, then FIN. The connection has no
+    /// holder any more.
     pub fn close(self: *Connection, now: u64) void {
         defer self.check();
         self.holder = .nobody;
@@ -268,13 +269,13 @@ pub const Connection = struct {
         self.ack_now = true;
     }
 
-    /// How far our window could be opened beyond what the peer knows.
+    /// The number of bytes by which our window could open beyond what the peer knows.
     pub fn windowGrowth(self: *const Connection) u32 {
         const edge = self.rcv_nxt +% @as(u32, @intCast(self.rx.free()));
         return @intCast(@max(0, sequence.distance(self.rcv_edge, edge)));
     }
 
-    /// The window to advertise now, silly ones avoided.
+    /// The window to advertise now; silly windows are avoided.
     pub fn advertise(self: *Connection) u16 {
         const growth = self.windowGrowth();
         if (growth >= window_step) self.rcv_edge +%= growth;

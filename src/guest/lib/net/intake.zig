@@ -1,4 +1,4 @@
-//! What comes in: each frame is taken apart, checked, and handed to the part that it concerns.
+//! The intake takes each frame apart, checks it, and hands it to the part that it concerns.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -8,7 +8,7 @@ const tcp = @import("stack_tcp.zig");
 const Stack = stack_module.Stack;
 const count = stack_module.count;
 
-/// One frame; `is_ours` if it never saw the wire.
+/// Take one frame; `is_ours` if it never saw the wire.
 pub fn take(stack: *Stack, frame: []const u8, is_ours: bool, now: u64) void {
     if (frame.len < packet.ethernet_bytes) return count(&stack.drops.malformed);
     const is_for_us = std.mem.eql(u8, frame[0..6], &stack.config.mac);
@@ -24,7 +24,7 @@ pub fn take(stack: *Stack, frame: []const u8, is_ours: bool, now: u64) void {
 
 fn takeArp(stack: *Stack, bytes: []const u8, now: u64) void {
     const heard = packet.Arp.parse(bytes) orelse return count(&stack.drops.malformed);
-    // Our own address, claimed by another host: never learnt.
+    // Another host claims our own address, which is never learnt.
     if (heard.sender_ip == stack.config.ip) return count(&stack.drops.bad_source);
     const is_near = (heard.sender_ip ^ stack.config.ip) & address.mask(stack.config.prefix) == 0;
     const is_question = heard.operation == packet.Arp.request;

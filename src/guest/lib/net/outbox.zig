@@ -13,7 +13,7 @@ pub const packets_max = 16;
 pub const answers_max = 6;
 
 pub const Packet = struct {
-    /// Whose link address is wanted; null: the frame is ready.
+    /// The next hop whose link address is missing; null: the frame is ready.
     next_hop: ?address.Ip = null,
     is_answer: bool = false,
     len: usize = 0,
@@ -38,7 +38,7 @@ pub const Outbox = struct {
         self.answers = 0;
     }
 
-    /// Room for a frame of `len` bytes, queued last. Null: full.
+    /// Room for a frame of `len` bytes, queued last. Null: the outbox is full.
     pub fn add(self: *Outbox, len: usize, is_answer: bool) ?*Packet {
         std.debug.assert(len <= packet.frame_bytes_max);
         if (self.count == packets_max) return null;
@@ -69,7 +69,7 @@ pub const Outbox = struct {
         std.debug.assert(self.answers <= self.count);
     }
 
-    /// Drop what waits for a next hop that does not answer; how many packets that were.
+    /// Drop the packets that wait for a next hop that does not answer. The result is their number.
     pub fn dropFor(self: *Outbox, next_hop: address.Ip) usize {
         const before = self.count;
         var position: usize = 0;

@@ -3,7 +3,7 @@
 //!     0               14                 34
 //!     | Ethernet (14) | IPv4 (20+options) | UDP (8) / ICMP (8) / TCP (20+options) | data |
 //!
-//! A parser returns null for what is malformed; it never reads outside of the slice it got.
+//! A parser returns null for malformed bytes, and never reads outside of its slice.
 
 const std = @import("std");
 const address = @import("address.zig");

@@ -1,4 +1,4 @@
-//! Echo requests that wait for their reply, with a bound and an end to each.
+//! Echo requests that wait for their replies. Their number is bounded, and each has an end.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -24,7 +24,7 @@ pub const Pings = struct {
     waits: [pings_max]Wait = @splat(.{}),
     next_sequence: u16 = 1,
 
-    /// The token, which is also the sequence number to send. Null: too many are under way.
+    /// The token of a new request, which is also its sequence number. Null: too many are under way.
     pub fn begin(self: *Pings, ip: address.Ip, now: u64, timeout_ns: u64) ?u16 {
         for (&self.waits) |*wait| {
             if (wait.is_waiting or wait.is_done) continue;

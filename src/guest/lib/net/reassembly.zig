@@ -1,6 +1,6 @@
-//! Which bytes behind the expected one have already come: a few disjoint, ordered ranges. The bytes
-//! themselves lie in the receive ring at their place. What finds no room here is dropped and will
-//! be sent again.
+//! The bytes behind the expected one that have already come, as a few disjoint, ordered ranges. The
+//! bytes themselves lie at their place in the receive ring. A range that finds no room here is
+//! dropped, and its sender sends it again.
 
 const std = @import("std");
 const sequence = @import("sequence.zig");
@@ -15,7 +15,7 @@ pub const Reassembly = struct {
     ranges: [ranges_max]Range = undefined,
     count: usize = 0,
 
-    /// Note that [start, end) is in place. False: no room for another range.
+    /// Note that [start, end) is in place. False: there is no room for another range.
     pub fn add(self: *Reassembly, start: u32, end: u32) bool {
         std.debug.assert(sequence.before(start, end) and self.count <= ranges_max);
         var merged: Range = .{ .start = start, .end = end };
@@ -39,7 +39,8 @@ pub const Reassembly = struct {
         return true;
     }
 
-    /// With everything before `next` in order, up to where is it now? Forgets what that covers.
+    /// The end of the bytes in order, if everything before `next` is there. Forget the ranges that
+    /// this covers.
     pub fn advance(self: *Reassembly, next: u32) u32 {
         var end = next;
         var i: usize = 0;
@@ -52,7 +53,7 @@ pub const Reassembly = struct {
             if (sequence.before(end, range.end)) end = range.end;
             self.count -= 1;
             self.ranges[i] = self.ranges[self.count];
-            // What was passed over may touch the new end.
+            // A range that was passed over may touch the new end.
             i = 0;
         }
         std.debug.assert(!sequence.before(end, next));

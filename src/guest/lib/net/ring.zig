@@ -24,7 +24,7 @@ pub fn Ring(comptime capacity: usize) type {
             return capacity - self.len;
         }
 
-        /// Append what fits; how much that was.
+        /// Append the bytes that fit. The result is their number.
         pub fn write(self: *Self, data: []const u8) usize {
             const count = @min(data.len, self.free());
             self.place(0, data[0..count]);

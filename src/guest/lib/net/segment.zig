@@ -8,9 +8,9 @@ const packet = @import("packet.zig");
 pub const header_bytes = 20;
 pub const mss_option_bytes = 4;
 pub const mss_ours: u16 = packet.mtu - packet.ipv4_bytes - header_bytes;
-/// What a peer without the option is assumed to take (RFC 9293 section 3.7.1).
+/// The segment size of a peer without the option (RFC 9293 section 3.7.1).
 pub const mss_default: u16 = 536;
-/// Below this a peer only wastes our time (and a smaller one could make us send dust).
+/// A peer that asks for less only wastes our time: it could make us send dust.
 pub const mss_min: u16 = 64;
 
 pub const Flags = packed struct(u8) {

@@ -1,5 +1,5 @@
-//! TCP sequence numbers: where they begin (RFC 6528), and comparison modulo 2^32 (RFC 9293 section
-//! 3.4).
+//! TCP sequence numbers: the first one of a connection (RFC 6528), and comparison modulo 2^32
+//! (RFC 9293 section 3.4).
 
 const std = @import("std");
 const Endpoint = @import("address.zig").Endpoint;
@@ -16,7 +16,7 @@ pub fn initial(secret: *const [16]u8, local: Endpoint, remote: Endpoint, now: u6
     return @as(u32, @truncate(now / 4000)) +% @as(u32, @truncate(hash));
 }
 
-/// Is `a` before `b`? Meaningful while they are less than 2^31 apart.
+/// True: `a` is before `b`. This has a meaning while they are less than 2^31 apart.
 pub fn before(a: u32, b: u32) bool {
     return distance(a, b) > 0;
 }
@@ -25,7 +25,7 @@ pub fn beforeOrAt(a: u32, b: u32) bool {
     return distance(a, b) >= 0;
 }
 
-/// How far `b` lies behind `a`; negative if it lies in front.
+/// The distance of `b` behind `a`; negative if it lies in front.
 pub fn distance(a: u32, b: u32) i32 {
     return @bitCast(b -% a);
 }

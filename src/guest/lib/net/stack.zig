@@ -1,15 +1,17 @@
-//! The stack of one interface: frames and time in, frames out when asked for.
+//! The stack of one interface. Frames and time come in; frames go out when the owner asks for them.
 //!
 //! Rules of this file
 //! ------------------
 //! 1. No I/O, no clock, no allocation, no randomness: `now` is nanoseconds since any origin, never
 //!    falling; secrets come in through `Config`.
-//! 2. Nothing is sent by itself: call `transmit` until it returns null after every `receive`,
-//!    `poll` and user operation, and `poll` at `nextDeadline`.
-//! 3. What a stranger can make us keep is bounded; what does not fit is dropped and counted.
+//! 2. The stack sends nothing by itself. After every `receive`, `poll` and user operation its owner
+//!    calls `transmit` until that returns null, and it calls `poll` at `nextDeadline`.
+//! 3. A stranger can make us keep a bounded number of bytes. Frames that do not fit are dropped and
+//!    counted.
 //!
-//! Circle: with intake.zig and stack_tcp.zig, which are methods of this type, parted by what comes
-//! in and by what connections need. Users see the stack, and what concerns connections as `tcp`.
+//! Circle: with intake.zig and stack_tcp.zig. They hold methods of this type: those for frames that
+//! come in, and those for connections. Users see the stack, and the methods for connections as
+//! `tcp`.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -24,8 +26,8 @@ const udp = @import("udp.zig");
 const Ip = address.Ip;
 
 pub const udp_sockets_max = 8;
-/// A dsoftbusd with as many peers as it may have and its half-open ones, what waits to be accepted,
-/// and a few for others.
+/// The connections of a dsoftbusd with all the peers that it may have, its half-open ones, those
+/// that wait to be accepted, and a few for others.
 pub const connections_max = 24;
 pub const listeners_max = 8;
 /// A bound for two of our own sockets that talk to each other within one `transmit`.
@@ -40,11 +42,11 @@ pub const Config = struct {
     group: ?Ip = null,
     /// Makes initial sequence numbers unguessable (RFC 6528).
     secret: [16]u8,
-    /// Where the search for ephemeral ports begins.
+    /// The place at which the search for ephemeral ports begins.
     port_seed: u16,
 };
 
-/// What was dropped, and why.
+/// The frames that were dropped, by reason.
 pub const Drops = struct {
     malformed: u32 = 0,
     bad_checksum: u32 = 0,
@@ -72,7 +74,7 @@ pub const Stack = struct {
     listeners: [listeners_max]tcp.Listener,
     /// Connections that may have something to send: bit i for connection i.
     pending: u32,
-    /// Whose turn it is among them.
+    /// The one that has the next turn among them.
     turn: u8,
     next_port: u16,
     has_looped_out: bool,
@@ -98,7 +100,7 @@ pub const Stack = struct {
         intake.take(self, frame, false, now);
     }
 
-    /// Everything that is due at `now`.
+    /// Do everything that is due at `now`.
     pub fn poll(self: *Stack, now: u64) void {
         self.has_looped_out = false;
         self.cache.poll(now);
@@ -110,7 +112,7 @@ pub const Stack = struct {
         tcp.poll(self, now);
     }
 
-    /// When `poll` has something to do; `maxInt(u64)` is never.
+    /// The instant at which `poll` has something to do; `maxInt(u64)` is never.
     pub fn nextDeadline(self: *const Stack) u64 {
         if (self.has_looped_out) return 0;
         const neighbours = @min(self.cache.nextDeadline(), self.pings.nextDeadline());

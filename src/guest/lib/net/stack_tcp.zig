@@ -1,5 +1,5 @@
-//! The connections of a stack: which one a segment belongs to, which ports listen, which one has
-//! its turn.
+//! The connections of a stack: the connection of a segment, the ports that listen, and the
+//! connection that has the next turn.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -19,7 +19,7 @@ const Stack = stack_module.Stack;
 pub const backlog_max = 4;
 /// A half-open connection of that age makes room for a newcomer when the backlog is full.
 const half_open_ns: u64 = std.time.ns_per_s;
-/// After so many vain repetitions the neighbour's link address is asked for again.
+/// After this many vain repetitions the stack asks for the neighbour's link address again.
 const doubts_from = 2;
 /// RFC 6335: the dynamic range is 49152 to 65535.
 const ephemeral_first = 49152;
@@ -158,7 +158,7 @@ fn refuse(stack: *Stack, from: address.Endpoint, seg: Segment) void {
     sendReset(stack, seg.target_port, from, 0, seg.seq +% seg.length());
 }
 
-/// RFC 9293 3.6.1: a new SYN beyond the old numbers may reopen what only waits for its end.
+/// RFC 9293 3.6.1: a new SYN beyond the old numbers may reopen a connection in TIME-WAIT.
 fn isRebirth(c: *const Connection, seg: Segment) bool {
     if (c.state != .time_wait or !seg.flags.syn or seg.flags.ack or seg.flags.rst) return false;
     return sequence.before(c.rcv_nxt, seg.seq);
@@ -188,7 +188,7 @@ fn findConnection(stack: *const Stack, port: u16, from: address.Endpoint) ?usize
     return null;
 }
 
-/// A place, emptied. The one in TIME-WAIT that ends first gives way if all are taken.
+/// An empty place. If all are taken, the connection in TIME-WAIT that ends first gives way.
 fn freeConnection(stack: *Stack) ?u8 {
     var victim: ?u8 = null;
     for (&stack.connections, 0..) |*c, i| {

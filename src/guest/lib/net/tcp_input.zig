@@ -1,5 +1,5 @@
-//! What a segment does to a connection: RFC 9293 section 3.10.7, with the checks of RFC 5961.
-//! The order of the steps is the standard's, and each is named by its words.
+//! The effect of a segment on a connection: RFC 9293 section 3.10.7, with the checks of RFC 5961.
+//! The steps have the order of the standard, and its words as names.
 
 const connection = @import("connection.zig");
 const congestion = @import("congestion.zig");
@@ -8,7 +8,7 @@ const sequence = @import("sequence.zig");
 const Connection = connection.Connection;
 const Segment = segment.Segment;
 
-/// What the caller must answer on its own.
+/// The answer that the caller must give on its own.
 pub const Verdict = union(enum) {
     done,
     /// Send `<SEQ=value><CTL=RST>`.
@@ -102,9 +102,9 @@ fn isAcceptable(c: *const Connection, seg: Segment) bool {
     const window = sequence.distance(c.rcv_nxt, c.rcv_edge);
     const len = seg.length();
     const first = sequence.distance(c.rcv_nxt, seg.seq);
-    // One that says nothing new may stand at the edge itself: a peer that has filled the window and
-    // only acknowledges is there. (The table asks for less than the edge; then such a peer would
-    // not be heard until its last segment, if lost, has come again.)
+    // A segment that says nothing new may stand at the edge itself, as that of a peer does which
+    // has filled the window and only acknowledges. (The table asks for less than the edge. Then
+    // such a peer would not be heard until its last segment, if lost, has come again.)
     if (len == 0) return first >= 0 and first <= @max(window, 0);
     if (window <= 0) return false;
     const last = sequence.distance(c.rcv_nxt, seg.seq +% (len - 1));
@@ -123,8 +123,8 @@ fn checkAck(c: *Connection, seg: Segment, now: u64) AckVerdict {
         c.state = if (c.is_fin_queued) .fin_wait_1 else .established;
         c.setWindow(seg);
     }
-    // An acknowledgement of what was never sent; or one too old to be of this connection
-    // (RFC 5961 section 5): ask by an ACK.
+    // This acknowledges bytes that were never sent, or is too old to be of this connection (RFC
+    // 5961 section 5): ask by an ACK.
     const is_future = sequence.before(c.snd_max, seg.ack);
     const age = sequence.distance(seg.ack, c.snd_una);
     if (is_future or age > @as(i64, @max(c.snd_wnd_max, 1))) {
@@ -192,7 +192,7 @@ fn gotText(c: *Connection, seg: Segment, now: u64) void {
         if (seg.length() > 0) c.ack_now = true;
         return;
     }
-    // Cut off what came already and what lies beyond the window.
+    // Cut off the bytes that came already and those beyond the window.
     var data = seg.data;
     var at = sequence.distance(c.rcv_nxt, seg.textStart());
     if (at < 0) {
@@ -225,7 +225,7 @@ fn gotText(c: *Connection, seg: Segment, now: u64) void {
     const fresh: usize = @intCast(sequence.distance(c.rcv_nxt, end));
     c.rx.extend(fresh);
     c.rcv_nxt = end;
-    // No user will read it: the peer shall be able to end in good order all the same.
+    // No user will read these bytes, but the peer must be able to end in good order.
     if (c.holder == .nobody) c.rx.clear();
     // RFC 1122 4.2.3.2: acknowledge every second full segment at once, the rest a little later.
     c.segments_unacked += 1;

@@ -1,4 +1,4 @@
-//! What a connection has to say, one segment at a time, and its timers.
+//! The output of a connection, one segment at a time, and its timers.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -21,10 +21,10 @@ pub const Out = struct {
     data_len: usize = 0,
 };
 
-/// Between which interfaces a frame travels.
+/// The interfaces between which a frame travels.
 pub const Path = struct { source_mac: address.Mac, source_ip: address.Ip, target_mac: address.Mac };
 
-/// The frame of a segment, in `out`.
+/// Write the frame of a segment to `out`.
 pub fn write(c: *const Connection, what: Out, path: Path, out: []u8) []u8 {
     const seg: segment.Segment = .{
         .source_port = c.local_port,
@@ -47,7 +47,7 @@ pub fn write(c: *const Connection, what: Out, path: Path, out: []u8) []u8 {
     return frame;
 }
 
-/// The next segment, if there is one. Its sending is taken as done.
+/// The next segment, if there is one. It counts as sent.
 pub fn output(c: *Connection, now: u64) ?Out {
     defer c.check();
     switch (c.state) {
@@ -68,7 +68,7 @@ pub fn output(c: *Connection, now: u64) ?Out {
         }
     }
     if (nextLength(c)) |len| return outputFrom(c, c.snd_nxt, len, now);
-    // Something waits for a window: look again when the timer fires, if nothing comes.
+    // Bytes wait for a window: look again when the timer fires, if no segment comes.
     if (c.retransmit_at == never and c.snd_nxt != queuedEnd(c)) {
         c.retransmit_at = now +| c.trip.timeout;
     }
@@ -87,7 +87,7 @@ fn isFinPending(c: *const Connection) bool {
     return c.is_fin_queued and sequence.beforeOrAt(c.snd_una, fin);
 }
 
-/// How many bytes of data may go now; zero is the FIN alone, null is nothing.
+/// The number of data bytes that may go now. Zero: the FIN alone. Null: nothing.
 fn nextLength(c: *const Connection) ?u32 {
     const waiting: u32 = queuedEnd(c) -% c.snd_nxt;
     if (waiting == 0) return null;
@@ -98,8 +98,8 @@ fn nextLength(c: *const Connection) ?u32 {
     if (data == 0) return if (usable > 0 or flight == 0 and c.snd_wnd > 0) 0 else null;
     const len = @min(data, @min(usable, c.mss));
     if (len == 0) return null;
-    // Sender's side of silly window avoidance (RFC 9293, 3.8.6.2.1), without Nagle's wait. What
-    // is sent again always is worth it: nothing else would end the wait.
+    // The sender's side of silly window avoidance (RFC 9293, 3.8.6.2.1), without Nagle's wait.
+    // Bytes that are sent again always go, since nothing else would end the wait.
     const is_again = sequence.before(c.snd_nxt, c.snd_max);
     const is_worth_it = len == c.mss or len == data or len >= c.snd_wnd_max / 2;
     return if (is_again or is_worth_it) len else null;
@@ -161,9 +161,10 @@ fn outputSyn(c: *Connection, now: u64) ?Out {
     return out;
 }
 
-/// An acknowledgement, alone or to be completed. SND.MAX and not SND.NXT: after a timeout the
-/// latter lies behind what the peer has, which would not look at the rest of the segment then. For
-/// the same reason never beyond the window, should the peer have taken back a part of it.
+/// An acknowledgement, alone or to be completed. It has SND.MAX and not SND.NXT: after a timeout
+/// the latter lies behind what the peer has, and the peer would not look at the rest of the
+/// segment. For the same reason it is never beyond the window, of which the peer may have taken
+/// back a part.
 fn bare(c: *Connection) Out {
     c.ack_now = false;
     c.ack_at = never;
@@ -187,7 +188,7 @@ fn probe(c: *Connection) Out {
     return out;
 }
 
-/// Whatever is due at `now`. True if the connection may have something to send.
+/// Do what is due at `now`. True: the connection may have something to send.
 pub fn poll(c: *Connection, now: u64) bool {
     if (c.nextDeadline() > now) return false;
     if (c.end_at <= now) {

@@ -14,7 +14,7 @@ pub const Received = struct { from: address.Endpoint, len: usize, full_len: usiz
 
 pub const Socket = struct {
     in_use: bool = false,
-    /// 0 receives what is sent to any of our addresses, multicast and broadcast included.
+    /// 0 receives datagrams to any of our addresses, multicast and broadcast included.
     ip: address.Ip = 0,
     port: u16 = 0,
     dropped: u32 = 0,
@@ -33,7 +33,7 @@ pub const Socket = struct {
         self.bytes.clear();
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Socket) void {
         std.debug.assert(self.in_use);
         std.debug.assert(self.head < datagrams_max and self.count <= datagrams_max);
@@ -45,7 +45,8 @@ pub const Socket = struct {
         return self.in_use and self.port == port and (self.ip == 0 or self.ip == target);
     }
 
-    /// False: no room, the newcomer is dropped (what waits longest is most likely still wanted).
+    /// Queue a datagram. False: there is no room, and the newcomer is dropped (the datagram that
+    /// waits longest is most likely still wanted).
     pub fn push(self: *Socket, from: address.Endpoint, data: []const u8) bool {
         self.check();
         if (self.count == datagrams_max or data.len > self.bytes.free()) {
@@ -59,7 +60,7 @@ pub const Socket = struct {
         return true;
     }
 
-    /// Take the oldest datagram; what does not fit into `out` is lost, and `full_len` shows that.
+    /// Take the oldest datagram. Bytes that do not fit into `out` are lost, which `full_len` shows.
     pub fn pop(self: *Socket, out: []u8) ?Received {
         self.check();
         if (self.count == 0) return null;

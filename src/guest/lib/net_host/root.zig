@@ -4,8 +4,8 @@
 //! Rules of this file
 //! ------------------
 //! 1. Nothing is allocated, and nothing is kept outside the caller's memory.
-//! 2. Every handle, length and address of the caller is checked: a wrong one is an answer, never
-//!    undefined behaviour. Pointers are trusted, and so is that the memory holds a stack.
+//! 2. Every handle, length and address of the caller is checked: a wrong one gets an error code,
+//!    never undefined behaviour. Pointers are trusted, and the memory must hold a stack.
 //! 3. An answer of 0 or more is the result; a negative one is a `Code`. Numbers never change.
 //! 4. Addresses are in the order of arithmetic: 10.42.0.10 is 0x0A2A000A.
 
@@ -33,7 +33,7 @@ const Opening = net.stack.OpenError;
 const Moving = net.connection.ReadError || net.connection.WriteError;
 const Error = Misuse || Opening || net.stack.SendError || Moving;
 
-/// A gateway or group of 0 is none.
+/// A gateway or group of 0 stands for no gateway and no group.
 pub const Config = extern struct {
     ip: u32,
     gateway: u32,
@@ -55,7 +55,7 @@ pub const Status = extern struct {
     failure: u8,
 };
 
-/// A handle, or why there is none.
+/// A handle, or the error code.
 fn opened(result: Opening!u8) i32 {
     return if (result) |handle| handle else |err| answer(err);
 }
@@ -86,7 +86,7 @@ fn listener(stack: *Stack, handle: i32) Misuse!u8 {
     return if (stack.listeners[index].in_use) index else error.BadHandle;
 }
 
-/// A connection that the caller holds: neither closed by it nor still in a backlog.
+/// A connection that the caller holds: it has not closed it, and no backlog has it.
 fn connection(stack: *Stack, handle: i32) Misuse!u8 {
     const index = std.math.cast(u8, handle) orelse return error.BadHandle;
     if (index >= stack.connections.len) return error.BadHandle;
@@ -98,7 +98,7 @@ pub export fn nexus_net_abi() u32 {
     return abi;
 }
 
-/// How much memory a stack takes, and to what it is aligned.
+/// The size of a stack in memory, and its alignment.
 pub export fn nexus_net_size() usize {
     return @sizeOf(Stack);
 }
@@ -138,7 +138,7 @@ pub export fn nexus_net_poll(stack: *Stack, now: u64) void {
     stack.poll(now);
 }
 
-/// All bits set: never.
+/// The instant of the next thing to do. All bits set: never.
 pub export fn nexus_net_deadline(stack: *const Stack) u64 {
     return stack.nextDeadline();
 }
@@ -150,7 +150,7 @@ pub export fn nexus_net_transmit(stack: *Stack, out: [*]u8, capacity: usize, now
     return @intCast(frame.len);
 }
 
-/// A handle of a socket. An `ip` of 0: whatever address of ours.
+/// A handle of a socket. An `ip` of 0 stands for any address of ours.
 pub export fn nexus_net_udp_bind(stack: *Stack, ip: u32, port: u16) i32 {
     return opened(stack.udpBind(ip, port));
 }
@@ -174,7 +174,7 @@ pub export fn nexus_net_udp_send(
     return 0;
 }
 
-/// The length of the oldest datagram; what does not fit into `capacity` of it is lost.
+/// The length of the oldest datagram. Bytes of it beyond `capacity` are lost.
 pub export fn nexus_net_udp_receive(
     stack: *Stack,
     handle: i32,
@@ -206,12 +206,12 @@ pub export fn nexus_net_tcp_accept(stack: *Stack, handle: i32) i32 {
     return net.tcp.accept(stack, index) orelse answer(error.WouldBlock);
 }
 
-/// A handle of a connection, which is not there yet: writing would block until it is.
+/// A handle of a connection that is not established yet; until then a write would block.
 pub export fn nexus_net_tcp_connect(stack: *Stack, to: *const Endpoint, now: u64) i32 {
     return opened(net.tcp.connect(stack, .{ .ip = to.ip, .port = to.port }, now));
 }
 
-/// The number of bytes; 0: the peer has closed its direction.
+/// The number of bytes read; 0: the peer has closed its direction.
 pub export fn nexus_net_tcp_read(stack: *Stack, handle: i32, out: [*]u8, capacity: usize) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     // A result without bytes would look like the end of the data.
@@ -227,7 +227,7 @@ pub export fn nexus_net_tcp_write(stack: *Stack, handle: i32, bytes: [*]const u8
     return @intCast(taken);
 }
 
-/// The handle ends at once; what was written still goes out.
+/// The handle ends at once; bytes that were written still go out.
 pub export fn nexus_net_tcp_close(stack: *Stack, handle: i32, now: u64) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     net.tcp.close(stack, index, now);

@@ -74,8 +74,8 @@ pub const Cipher = struct {
         return if (self.k == null) 0 else tag_bytes;
     }
 
-    /// All of it, at once: what is left is a cipher without a key. To set `k` to null as well would
-    /// overwrite the key in debug builds alone, and hide there whether it was.
+    /// Overwrite the whole object: a cipher without a key is left. To set `k` to null as well would
+    /// overwrite the key in debug builds alone, and hide there whether this function does.
     pub fn wipe(self: *Cipher) void {
         std.crypto.secureZero(u8, std.mem.asBytes(self));
     }
@@ -104,7 +104,7 @@ test "of a wiped cipher nothing is left" {
     cipher.wipe();
     try std.testing.expect(std.mem.allEqual(u8, std.mem.asBytes(&cipher), 0));
     try std.testing.expectEqual(null, cipher.k);
-    cipher = .init(@splat(8)); // and its place can be used again
+    cipher = .init(@splat(8)); // its place can be used again
     var sealed: [tag_bytes + 2]u8 = undefined;
     _ = try cipher.encrypt("", "ab", &sealed);
     try std.testing.expectEqual(1, cipher.n);

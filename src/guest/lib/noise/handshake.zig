@@ -1,4 +1,4 @@
-//! HandshakeState (section 5.3): runs a pattern's messages, then becomes a `Transport`.
+//! HandshakeState (section 5.3) runs the messages of a pattern, then becomes a `Transport`.
 //!
 //!     initiator                      responder
 //!       write ── e, es ───────────────▶ read
@@ -14,7 +14,7 @@ const keys = @import("keys.zig");
 const KeyPair = keys.KeyPair;
 const Error = @import("cipher.zig").Error;
 
-/// Mixed into the first hash (section 5.2, InitializeSymmetric).
+/// The name that is mixed into the first hash (section 5.2, InitializeSymmetric).
 pub const protocol_name = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
 
 pub const Role = enum { initiator, responder };
@@ -29,7 +29,8 @@ pub const Handshake = struct {
     rs: ?[32]u8,
     re: ?[32]u8 = null,
 
-    /// The dialler's side; `responder_static` is the pinned key of the peer it means to reach.
+    /// Begin as the dialler; `responder_static` is the pinned key of the peer that it means to
+    /// reach.
     pub fn initiator(
         prologue: []const u8,
         static: KeyPair,
@@ -64,7 +65,7 @@ pub const Handshake = struct {
         return !self.isOver() and (self.step % 2 == 0) == (self.role == .initiator);
     }
 
-    /// WriteMessage. Returns the filled part of `out`.
+    /// WriteMessage. The result is the filled part of `out`.
     pub fn write(self: *Handshake, payload: []const u8, out: []u8) Error![]u8 {
         if (!self.isMyTurn()) return error.Turn;
         var next = self.*;
@@ -88,7 +89,7 @@ pub const Handshake = struct {
         return out[0..len];
     }
 
-    /// ReadMessage. Returns the payload, in `out`.
+    /// ReadMessage. The result is the payload, in `out`.
     pub fn read(self: *Handshake, message: []const u8, out: []u8) Error![]u8 {
         if (self.isOver() or self.isMyTurn()) return error.Turn;
         if (message.len > 65535) return error.Length;

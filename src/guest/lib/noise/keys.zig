@@ -19,8 +19,8 @@ pub const KeyPair = struct {
     }
 };
 
-/// A public key of small order gives an all-zero result, which would make the shared secret known
-/// to every peer: refused.
+/// The function refuses a public key of small order. Its result is all zero, so every peer would
+/// know the shared secret.
 pub fn dh(pair: *const KeyPair, public: [32]u8) Error![32]u8 {
     return X25519.scalarmult(pair.secret, public) catch return error.WeakKey;
 }

@@ -1,4 +1,4 @@
-//! Handshake patterns as data (section 7): what each message carries, in order.
+//! Handshake patterns as data (section 7): the tokens of each message, in order.
 
 pub const Token = enum { e, s, ee, es, se };
 

@@ -1,4 +1,5 @@
-//! The transport phase (section 5.3, after Split): one cipher a direction, empty associated data.
+//! The transport phase (section 5.3, after Split) has one cipher for each direction and empty
+//! associated data.
 
 const std = @import("std");
 const cipher_state = @import("cipher.zig");

@@ -1,5 +1,5 @@
-//! The boot archive `NXBF`: every service's ELF behind the kernel. Format in
-//! docs/spec/kernel-abi.md. Pure: bytes in, files out.
+//! The boot archive `NXBF` holds the ELF of every service, and lies behind the kernel.
+//! docs/spec/kernel-abi.md has its format. This library is pure: bytes come in, files go out.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -49,7 +49,7 @@ fn entryAt(all: []const u8, index: usize) Entry {
     };
 }
 
-/// The archive at the start of `all`, every entry checked. What follows it is not looked at.
+/// The archive at the start of `all`, with every entry checked. The bytes behind it do not matter.
 pub fn parse(all: []const u8) Error!Archive {
     if (all.len < header_bytes or !std.mem.eql(u8, all[0..4], magic)) return error.NoArchive;
     if (std.mem.readInt(u16, all[4..6], .little) != version) return error.BadArchive;
@@ -61,7 +61,7 @@ pub fn parse(all: []const u8) Error!Archive {
         const entry = entryAt(all, i);
         if (entry.offset % page_bytes != 0) return error.BadArchive;
         if (entry.offset > all.len or entry.len > all.len - entry.offset) return error.BadArchive;
-        // Sorted, so no name is there twice; and no name is empty.
+        // The names are sorted, so none is there twice, and none is empty.
         if (!std.mem.lessThan(u8, previous, entry.name())) return error.BadArchive;
         previous = entry.name();
         end = @max(end, entry.offset + entry.len);

@@ -1,4 +1,5 @@
-//! Records of a configuration section: tag u16, length u16, value. See docs/spec/node-config.md.
+//! Records of a section of the configuration: tag u16, length u16, value. docs/spec/node-config.md
+//! describes them.
 
 const std = @import("std");
 

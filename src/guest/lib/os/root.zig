@@ -20,10 +20,10 @@ pub const serviceId = abi.serviceId;
 pub const panic = start.panic;
 pub const init_args = &start.init_args;
 
-/// How long a service waits for another one of the same node before it gives up.
+/// The time that a service waits for another one of the same node before it gives up.
 pub const call_timeout_ns: u64 = 2 * std.time.ns_per_s;
 
-/// The exit code of a service that cannot go on, and could if it began anew: its main returns
+/// The exit code of a service that cannot go on but could begin anew: its main returns
 /// `error.BeginAnew`.
 pub const exit_again: u64 = 75;
 
@@ -31,7 +31,7 @@ pub fn nsec() u64 {
     return sys.nsec();
 }
 
-/// Absolute deadline `ns` from now.
+/// The instant that is `ns` from now, as an absolute deadline.
 pub fn after(ns: u64) u64 {
     return sys.nsec() + ns;
 }
@@ -56,10 +56,10 @@ pub fn print(comptime fmt: []const u8, args: anytype) void {
 
 pub const Message = struct {
     header: abi.MsgHeader,
-    /// Service id of the sender, supplied by the kernel; 0 is the kernel itself.
+    /// The service id of the sender, from the kernel; 0 is the kernel itself.
     sender: u64,
     payload: []u8,
-    /// Capability that came with the message: for a request, where the answer goes.
+    /// The capability that came with the message: that of a request is the way of its answer.
     moved: ?Slot,
     /// The payload was longer than the buffer. It is then empty, so that every parser refuses it,
     /// and the sender of an oversized request still gets an answer.
@@ -101,7 +101,7 @@ fn receive(slot: Slot, buffer: []u8, flags: u32, deadline_ns: u64) Error!Message
 
 pub const SendOptions = struct {
     type: u16 = 0,
-    /// Slot whose capability travels with the message.
+    /// The slot whose capability travels with the message.
     move: ?Slot = null,
     nonblock: bool = false,
     deadline_ns: u64 = 0,
@@ -125,8 +125,8 @@ pub fn send(slot: Slot, payload: []const u8, options: SendOptions) Error!void {
 
 var call_sequence: u16 = 0;
 
-/// Request and reply through this service's inbox. A reply to an earlier, abandoned call is dropped
-/// by its sequence number.
+/// Send a request, and receive its reply in this service's inbox. A reply to an earlier, abandoned
+/// call is known by its sequence number, and dropped.
 pub fn call(server: Slot, request: []const u8, reply_buffer: []u8, timeout_ns: u64) Error![]u8 {
     const deadline = after(timeout_ns);
     call_sequence = if (call_sequence == 0xFEFF) 1 else call_sequence + 1;
@@ -154,7 +154,7 @@ pub fn reply(request: Message, payload: []const u8) void {
     replyTo(to, request.header.type, payload);
 }
 
-/// Answer later: the reply capability and the type of the request were kept by the server.
+/// Answer later: the server has kept the reply capability and the type of the request.
 pub fn replyTo(to: Slot, sequence: u16, payload: []const u8) void {
     // The kernel refuses a longer one, and the client would wait for it in vain.
     std.debug.assert(payload.len <= abi.payload_bytes_max);
@@ -163,7 +163,7 @@ pub fn replyTo(to: Slot, sequence: u16, payload: []const u8) void {
     sys.capClose(to);
 }
 
-/// SEND slot to another service, given by `init` if the node's configuration permits the route.
+/// The SEND slot of another service, which `init` gives if the node's configuration permits it.
 pub fn route(service: []const u8) Error!Slot {
     var request: [5 + 48]u8 = undefined;
     if (service.len == 0 or service.len > 48) return error.Invalid;
@@ -197,15 +197,15 @@ pub fn config(buffer: []u8) Error![]const u8 {
     return answer[7..];
 }
 
-/// Memory for one value that is too large for the stack and has no place in an image: zeroed, and
-/// the service's own as long as it lives.
+/// Memory for one value that is too large for the stack and has no place in an image. It is zeroed,
+/// and belongs to the service as long as that lives.
 pub fn place(comptime T: type) Error!*T {
     const slot = try sys.vmoCreate(@sizeOf(T));
     const address = try sys.vmMap(slot, 0, @sizeOf(T), abi.Prot.read | abi.Prot.write);
     return @ptrFromInt(address);
 }
 
-/// Memory shared with a device: mapped, zeroed, physically contiguous.
+/// Memory that is shared with a device: mapped, zeroed and physically contiguous.
 pub const Dma = struct {
     slot: Slot,
     virtual: []align(4096) u8,
@@ -215,7 +215,7 @@ pub const Dma = struct {
         const slot = try sys.vmoCreate(len);
         const address = try sys.vmMap(slot, 0, len, abi.Prot.read | abi.Prot.write);
         const info = try sys.capQuery(slot);
-        // A device is given this address: it must be memory of ours, all of it.
+        // A device gets this address, so all of the memory must be ours.
         std.debug.assert(info.base % 4096 == 0 and info.len >= len);
         const bytes: [*]align(4096) u8 = @ptrFromInt(address);
         return .{ .slot = slot, .virtual = bytes[0..len], .physical = info.base };

@@ -1,4 +1,4 @@
-//! Entry point and panic handler of every service.
+//! The entry point and the panic handler of every service.
 
 const std = @import("std");
 const os = @import("root.zig");
@@ -11,7 +11,7 @@ comptime {
     if (sys.is_guest) _ = entry;
 }
 
-/// What `init` receives besides the info page: the boot archive.
+/// The argument of `init` beside the info page: the boot archive.
 pub var init_args: struct { archive: u64 = 0, archive_len: u64 = 0 } = .{};
 
 const entry = struct {

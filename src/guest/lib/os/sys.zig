@@ -1,4 +1,4 @@
-//! Syscalls, one function each.
+//! The system calls, one function each.
 
 const builtin = @import("builtin");
 const abi = @import("abi");
@@ -6,7 +6,7 @@ const abi = @import("abi");
 /// On the host there is no kernel below; tests stand in for it, see `stand_in`.
 pub const is_guest = builtin.cpu.arch == .riscv64;
 
-/// Takes the system calls of a test on the host.
+/// The function that takes the system calls of a test on the host.
 pub var stand_in: *const fn (number: abi.Syscall, args: [6]u64) u64 = undefined;
 
 const Slot = abi.Slot;

@@ -1,5 +1,5 @@
-//! A virtio disk for tests on the host: it serves when its driver waits, and what was not flushed
-//! is lost when the test says that the power fails. Out of memory ends the test.
+//! A virtio disk for tests on the host. It serves when its driver waits. When the test cuts the
+//! power, the disk loses every write that was not flushed. A test that runs out of memory ends.
 
 const std = @import("std");
 const os = @import("os");
@@ -18,14 +18,14 @@ pub const Seen = struct { kind: Kind, sector: u64, len: usize };
 pub const Disk = struct {
     registers: [0x80]u32 align(8),
     content: []u8,
-    /// What a power cut leaves.
+    /// The sectors that survive a power cut.
     durable: []u8,
     seen: std.ArrayList(Seen) = .empty,
     gpa: std.mem.Allocator,
     ring: ?Ring = null,
-    /// Its answer to every request from now on; null is silence.
+    /// The answer of the disk to every request from now on; null: it is silent.
     status: ?u8 = 0,
-    /// How many requests are answered before it falls silent.
+    /// The number of requests that it answers before it falls silent.
     answers_left: usize = std.math.maxInt(usize),
 
     pub fn init(gpa: std.mem.Allocator, features: u32, sectors: usize) Disk {
@@ -47,7 +47,7 @@ pub const Disk = struct {
         self.seen.deinit(self.gpa);
     }
 
-    /// What is written and not flushed is lost; another driver may begin.
+    /// Cut the power: writes that were not flushed are lost, and another driver may begin.
     pub fn cutPower(self: *Disk) void {
         @memcpy(self.content, self.durable);
         self.ring = null;
@@ -65,7 +65,7 @@ pub const Disk = struct {
         return count;
     }
 
-    /// Serve what waits, and interrupt; for `Kernel.idle`.
+    /// Serve the waiting requests, and interrupt; for `Kernel.idle`.
     pub fn serve(self: *Disk, kernel: *Kernel) void {
         if (self.ring == null) self.ring = .of(&self.registers);
         while (self.ring.?.next()) |request| {

@@ -1,6 +1,6 @@
-//! The device's side of a split virtqueue (virtio 1.1, section 2.6), for tests on the host. Where
-//! its parts lie is what the driver wrote into the device's registers; addresses are the host's.
-//! And those registers, as a driver finds them.
+//! The device's side of a split virtqueue (virtio 1.1, section 2.6), for tests on the host, and the
+//! registers of a device as a driver finds them. The driver writes the places of the queue's parts
+//! into the registers; addresses are those of the host.
 
 const std = @import("std");
 

@@ -1,5 +1,5 @@
-//! A stand-in for the kernel below one service, on the host: the service's `main` runs as it is,
-//! takes a script of messages, and what it sends, prints and leaves open is looked at.
+//! A stand-in for the kernel below one service, on the host. The service's `main` runs unchanged
+//! and takes a script of messages. A test then looks at what it sent, printed and left open.
 //!
 //!     var kernel: os_fake.Kernel = .{ .name = "policyd", .script = &.{
 //!         .{ .message = .{ .sender = alice, .payload = frame } },
@@ -9,7 +9,8 @@
 //!
 //! Rules of this file
 //! ------------------
-//! 1. One service, one thread, no other task: what others would do is in the script or in `answer`.
+//! 1. There is one service with one thread, and no other task: the script and `answer` act for
+//!    others.
 //! 2. Time goes on only when the service waits, to the deadline or to the script's next step.
 //! 3. A capability that was cloned or came with a message is open until it is closed or sent away;
 //!    closing one that is not open panics.
@@ -63,7 +64,7 @@ pub const Sent = struct {
     bytes: []const u8,
 };
 
-/// What another service answers to a call; null: nothing, so the caller's time runs out.
+/// The answer of another service to a call; null: it is silent, so the caller's time runs out.
 pub const Answer = *const fn (kernel: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8;
 
 const Waiting = struct { type: u16, bytes: []const u8 };
@@ -73,17 +74,17 @@ pub const Kernel = struct {
     script: []const Step = &.{},
     /// The service's section of the configuration.
     config: []const u8 = "",
-    /// What init says to everything, in place of what it would.
+    /// The answer of init to every request, in place of its usual one.
     init_says: ?[]const u8 = null,
     routes: []const []const u8 = &.{},
     answer: ?Answer = null,
     /// Called when the service waits at its inbox and nothing is there: a device may work then.
     idle: ?*const fn (kernel: *Kernel) void = null,
-    /// Sends to it fail with this.
+    /// Sends to this slot fail with this error.
     deaf: ?struct { slot: os.Slot, errno: abi.Errno } = null,
-    /// No copy of it can be made.
+    /// A clone of this slot fails.
     single: ?os.Slot = null,
-    /// What is in front of the service's devices; mmio_map gives it.
+    /// The registers of the service's device, which mmio_map gives.
     registers: ?[]align(8) u32 = null,
     now_ns: u64 = 1_000_000,
 
@@ -93,7 +94,7 @@ pub const Kernel = struct {
     console: std.ArrayList(u8) = .empty,
     open: std.ArrayList(os.Slot) = .empty,
     inbox: std.ArrayList(Waiting) = .empty,
-    /// Every other call, by its number, with its arguments.
+    /// Every other system call, by its number, with its arguments.
     calls: std.ArrayList(struct { number: abi.Syscall, args: [6]u64 }) = .empty,
     slots_made: u32 = 0,
     messages_given: u32 = 0,
@@ -116,7 +117,7 @@ pub const Kernel = struct {
         self.arena.deinit();
     }
 
-    /// What was sent to a slot, in order.
+    /// The messages that were sent to a slot, in order.
     pub fn sentTo(self: *Kernel, slot: os.Slot) []const Sent {
         var found: std.ArrayList(Sent) = .empty;
         for (self.sent.items) |each| {
@@ -125,15 +126,15 @@ pub const Kernel = struct {
         return found.items;
     }
 
-    /// What became of the reply to the script's message number `index`; fails the test unless
-    /// there is exactly one.
+    /// The reply to the script's message number `index`; the test fails unless there is exactly
+    /// one.
     pub fn replyTo(self: *Kernel, index: u32) ![]const u8 {
         const all = self.sentTo(client_slot + index);
         try std.testing.expectEqual(@as(usize, 1), all.len);
         return all[0].bytes;
     }
 
-    /// What it printed since it was asked last.
+    /// The lines that the service printed since the last call of this function.
     pub fn said(self: *Kernel) []const u8 {
         defer self.console = .empty;
         return self.console.items;
@@ -185,7 +186,7 @@ pub const Kernel = struct {
             .at_ns = self.now_ns,
             .bytes = bytes,
         }) catch unreachable;
-        // Only what carries a way back is a call.
+        // A message is a call only if it carries a way back.
         const answer = if (is_moved) self.answer else null;
         const reply = if (answer) |known| known(self, slot, bytes) else null;
         if (reply) |some| self.deliver(header.type, some);
@@ -339,7 +340,7 @@ fn take(number: abi.Syscall, args: [6]u64) u64 {
     return switch (number) {
         .getpid => 7,
         .exec => 100 + self.countOf(.exec),
-        // A slot of the other service's.
+        // The slot belongs to the other service.
         .cap_transfer_to => 5000 + self.countOf(.cap_transfer_to),
         .endpoint_create, .device_cap_create, .irq_create => self.make(),
         else => 0,

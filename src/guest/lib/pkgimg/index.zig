@@ -1,7 +1,7 @@
-//! The index of an image: checked whole by `parse`, after which look-ups trust it.
+//! The index of an image. `parse` checks all of it; after that, look-ups trust it.
 //!
-//! Entries are sorted by bundle, version, path as byte strings, so that the files of a bundle, of a
-//! version and of a directory each lie together and are found by bisection.
+//! Entries are sorted by bundle, version and path as byte strings. So the files of a bundle, of a
+//! version and of a directory lie together, and bisection finds them.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -31,18 +31,18 @@ pub const Entry = struct {
     bundle: []const u8,
     version: []const u8,
     path: []const u8,
-    /// Within the data section.
+    /// The offset within the data section.
     offset: u64,
     len: u64,
 };
 
-/// What a path leads to.
+/// The target of a path.
 pub const Found = union(enum) { none, directory, file: u32 };
 
-/// A thing in a directory.
+/// An item of a directory.
 pub const Child = struct { name: []const u8, version: ?[]const u8 = null, file: ?u32 };
 
-/// How many entries the index says it has, for the caller to make room.
+/// The number of entries that the index states, so that the caller can make room.
 pub fn countOf(bytes: []const u8) Error!u32 {
     if (bytes.len < 4) return error.Truncated;
     const count = readInt(u32, bytes[0..4], .little);
@@ -51,10 +51,11 @@ pub fn countOf(bytes: []const u8) Error!u32 {
 
 pub const Index = struct {
     bytes: []const u8,
-    /// Where each entry starts.
+    /// The place at which each entry starts.
     starts: []const u32,
 
-    /// Check everything; `starts` has room for `countOf(bytes)` and is kept, like `bytes`.
+    /// Check everything. `starts` has room for `countOf(bytes)`; the index keeps it, as it does
+    /// `bytes`.
     pub fn parse(bytes: []const u8, starts: []u32, superblock: Superblock) Error!Index {
         std.debug.assert(starts.len == try countOf(bytes));
         const self: Index = .{ .bytes = bytes, .starts = starts };
@@ -104,8 +105,8 @@ pub const Index = struct {
         return if (inner < self.count() and self.isBelow(inner, place)) .directory else .none;
     }
 
-    /// The things in a directory, one after the other. `cursor` is 0 at first, and where to go on
-    /// afterwards; null at the end, or if the path is not a directory.
+    /// The items of a directory, one after the other. `cursor` is 0 at first, and then the place to
+    /// go on. Null: the end, or the path is not a directory.
     pub fn next(self: *const Index, path: []const u8, cursor: *u32) ?Child {
         if (path.len == 0) return self.nextBundle(cursor);
         const place = self.placeOf(path) orelse return null;
@@ -125,7 +126,7 @@ pub const Index = struct {
         return .{ .name = rest[0..cut], .file = null };
     }
 
-    /// One for each version of each bundle.
+    /// The number of versions of all bundles.
     fn nextBundle(self: *const Index, cursor: *u32) ?Child {
         const i = cursor.*;
         if (i >= self.count()) return null;
@@ -137,7 +138,7 @@ pub const Index = struct {
 
     const Place = struct { bundle: []const u8, version: []const u8, rest: []const u8 };
 
-    /// The version that a path means, and what is left of it. Null: there is no such bundle.
+    /// The version that a path means, and the rest of the path. Null: there is no such bundle.
     fn placeOf(self: *const Index, path: []const u8) ?Place {
         const cut = std.mem.indexOfScalar(u8, path, '/') orelse path.len;
         const rest = path[@min(cut + 1, path.len)..];
@@ -198,7 +199,7 @@ pub const Index = struct {
             std.mem.startsWith(u8, path, place.rest);
     }
 
-    /// Are both in the same version, with the first `len` bytes of their paths equal?
+    /// True: both are in the same version, and the first `len` bytes of their paths are equal.
     fn shares(self: *const Index, i: u32, j: u32, len: usize) bool {
         const one = self.entry(i);
         const other = self.entry(j);
@@ -236,13 +237,13 @@ fn checkOrder(before: Entry, after: Entry) Error!void {
     };
 }
 
-/// Null: equal, so that the next field decides.
+/// The order of two fields; null: they are equal, so the next field decides.
 fn compare(one: []const u8, other: []const u8) ?std.math.Order {
     const order = std.mem.order(u8, one, other);
     return if (order == .eq) null else order;
 }
 
-/// How `text` is ordered relative to `path ++ tail`.
+/// The order of `text` relative to `path ++ tail`.
 fn orderJoined(text: []const u8, path: []const u8, tail: []const u8) std.math.Order {
     const shared = @min(text.len, path.len);
     return compare(text[0..shared], path[0..shared]) orelse

@@ -1,4 +1,4 @@
-//! What may name a bundle, a version of it, and a file in it.
+//! The names that a bundle, a version of it, and a file in it may have.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -13,7 +13,7 @@ pub fn isName(text: []const u8) bool {
     return isSegment(text) and std.unicode.utf8ValidateSlice(text);
 }
 
-/// A path below a bundle: segments between single slashes, none of which leads anywhere else.
+/// A path below a bundle: segments between single slashes, none of which leads out of it.
 pub fn isPath(text: []const u8) bool {
     if (text.len == 0 or text.len > path_bytes_max) return false;
     return areSegments(text) and std.unicode.utf8ValidateSlice(text);

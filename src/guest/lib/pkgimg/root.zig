@@ -1,5 +1,6 @@
-//! Package images, `PKGIMGV2` (docs/spec/packagefs.md). Pure: the caller reads the disk and owns
-//! the memory; here is decided whether the bytes are an image and where in it a file lies.
+//! Package images, `PKGIMGV2` (docs/spec/packagefs.md). This library is pure: the caller reads the
+//! disk and owns the memory. The library decides whether the bytes are an image, and where in it a
+//! file lies.
 //!
 //!     superblock   where the index and the data are, and the digest of the index
 //!     index        its entries, checked once; then look-ups that cannot fail
@@ -12,7 +13,7 @@ pub const name = @import("name.zig");
 pub const Superblock = superblock.Superblock;
 pub const Index = index.Index;
 
-/// Why an image is refused.
+/// The reason for which an image is refused.
 pub const Error = superblock.Error || index.Error;
 
 test {

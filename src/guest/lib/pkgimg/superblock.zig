@@ -17,7 +17,7 @@ pub const Superblock = struct {
     data_len: u64,
     digest: [32]u8,
 
-    /// `disk_bytes` is what there is to read; what follows the data is not looked at.
+    /// `disk_bytes` is the size of the disk; the bytes behind the data do not matter.
     pub fn parse(head: *const [bytes]u8, disk_bytes: u64) Error!Superblock {
         if (!std.mem.eql(u8, head[0..8], contract.image.package_magic)) return error.BadMagic;
         const version = readInt(u16, head[8..10], .little);

@@ -1,5 +1,5 @@
-//! The `NS` v1 protocol of netstackd: numbers and layouts, for both sides.
-//! See docs/spec/netstack.md.
+//! The `NS` v1 protocol of netstackd: numbers and layouts, for both sides. docs/spec/netstack.md
+//! describes it.
 
 const std = @import("std");
 
@@ -8,9 +8,9 @@ pub const reply_bit: u8 = 0x80;
 pub const frame_bytes_max = 2048;
 pub const nonce_bytes = 8;
 
-/// Header type of a WATCH event. Above every sequence number that `os.call` uses.
+/// The header type of a WATCH event. It is above every sequence number that `os.call` uses.
 pub const event_type: u16 = 0xFF10;
-/// Header type of the answers to READ_LATER that `sock` asks for.
+/// The header type of the answers to READ_LATER that `sock` asks for.
 pub const later_type: u16 = 0xFF11;
 pub const event_op: u8 = 0x40;
 pub const event_bytes = 9;
@@ -44,7 +44,7 @@ pub const Status = enum(u8) {
     _,
 };
 
-/// Bytes before the data of a request or reply that carries some.
+/// The bytes before the data of a request or reply that carries data.
 pub const write_head = 10;
 pub const send_to_head = 16;
 pub const read_reply_head = 7;
@@ -52,7 +52,7 @@ pub const recv_from_reply_head = 13;
 
 pub const write_bytes_max = frame_bytes_max - write_head;
 pub const read_bytes_max = frame_bytes_max - read_reply_head - nonce_bytes;
-/// What one unfragmented IPv4 packet of a 1500-byte link carries.
+/// The bytes that one unfragmented IPv4 packet of a 1500-byte link carries.
 pub const datagram_bytes_max = 1472;
 
 /// Conditions of a socket, as they travel in an event.

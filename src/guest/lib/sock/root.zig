@@ -1,6 +1,6 @@
-//! Typed client of netstackd. No call but `ping` waits for the network: what is not there yet is
-//! `null` or 0, and `watch` says when to try again. Conditions are edges: after an event, read
-//! until `null` (accept until `null`, write until it takes less than asked).
+//! The typed client of netstackd. Only `ping` waits for the network. Every other call answers
+//! `null` or 0 if there is nothing yet, and `watch` says when to try again. Conditions are edges:
+//! after an event, read or accept until `null`, or write until a write takes less than asked.
 //!
 //!     const net = try sock.Net.open();
 //!     const id = try net.connect(.{ .ip = .{ 10, 42, 0, 11 }, .port = 34568 });
@@ -40,7 +40,7 @@ pub fn eventOf(message: os.Message) ?Event {
     return netstack.decodeEvent(message.payload);
 }
 
-/// What a READ_LATER has brought: bytes, none at the end, null for a connection that failed.
+/// The result of a READ_LATER: bytes, an empty slice at the end, null for a connection that failed.
 pub const Late = struct { token: u64, data: ?[]const u8 };
 
 /// The answer to a READ_LATER in a message, if it is one and netstackd itself sent it.
@@ -69,7 +69,7 @@ pub const Net = struct {
         return .{ .slot = try os.route("netstackd") };
     }
 
-    /// `error.Io` if the port is taken or there is no free socket.
+    /// Listen on a port. `error.Io`: the port is taken, or there is no free socket.
     pub fn udpBind(self: Net, ip: Ip, port: u16) Error!Id {
         return self.bind(.udp_bind, ip, port);
     }
@@ -78,12 +78,12 @@ pub const Net = struct {
         return self.bind(.listen, any, port);
     }
 
-    /// Starts the handshake; `connected` or `failed` comes as an event.
+    /// Start the handshake; `connected` or `failed` comes as an event.
     pub fn connect(self: Net, to: Address) Error!Id {
         return self.bind(.connect, to.ip, to.port);
     }
 
-    /// At most `netstack.datagram_bytes_max` bytes. A datagram may be lost anywhere.
+    /// Send at most `netstack.datagram_bytes_max` bytes. A datagram may be lost anywhere.
     pub fn sendTo(self: Net, id: Id, to: Address, data: []const u8) Error!void {
         if (data.len > netstack.datagram_bytes_max) return error.TooBig;
         const request = &request_frame;
@@ -96,7 +96,7 @@ pub const Net = struct {
         _ = try self.call(.udp_send_to, request[0 .. netstack.send_to_head + data.len], &answer, 0);
     }
 
-    /// Null: nothing waits. A datagram longer than `buffer` is cut.
+    /// The oldest datagram; null: none waits. A datagram longer than `buffer` is cut.
     pub fn recvFrom(self: Net, id: Id, buffer: []u8) Error!?Datagram {
         const want = @min(buffer.len, netstack.datagram_bytes_max);
         const tail = self.ask(.udp_recv_from, id, want, &answer_frame) catch |err| switch (err) {
@@ -122,7 +122,8 @@ pub const Net = struct {
         };
     }
 
-    /// Null: nothing yet. An empty slice: the peer has closed its direction. `error.Io`: reset.
+    /// Read bytes. Null: there are none yet. An empty slice: the peer has closed its direction.
+    /// `error.Io`: the connection was reset.
     pub fn read(self: Net, id: Id, buffer: []u8) Error!?[]u8 {
         const want = @min(buffer.len, netstack.read_bytes_max);
         const tail = self.ask(.read, id, want, &answer_frame) catch |err| switch (err) {
@@ -132,8 +133,8 @@ pub const Net = struct {
         return try counted(tail, netstack.read_reply_head - 5, buffer);
     }
 
-    /// Ask for what comes next, at most `len` bytes of it: it comes as a message to `endpoint` (a
-    /// SEND slot, which stays ours), for `lateOf`, with this token.
+    /// Ask for the next bytes, at most `len` of them. They come as a message with this token to
+    /// `endpoint` (a SEND slot, which stays ours), for `lateOf`.
     pub fn readLater(self: Net, id: Id, len: usize, token: u64, endpoint: os.Slot) Error!void {
         std.debug.assert(len != 0); // a read of nothing would look like the peer's end
         var request: [10 + netstack.nonce_bytes]u8 = undefined;
@@ -156,7 +157,8 @@ pub const Net = struct {
         try os.send(self.slot, &request, how);
     }
 
-    /// How many bytes were taken; 0: no room (or not connected) yet. `error.Io`: reset or closed.
+    /// Write bytes. The result is the number taken; 0: there is no room yet, or no connection.
+    /// `error.Io`: the connection was reset or closed.
     pub fn write(self: Net, id: Id, data: []const u8) Error!usize {
         const part = data[0..@min(data.len, netstack.write_bytes_max)];
         const request = &request_frame;
@@ -173,12 +175,12 @@ pub const Net = struct {
         return if (taken <= part.len) taken else error.Unexpected;
     }
 
-    /// Graceful: what was written is still delivered. The id is gone at once.
+    /// Close gracefully: bytes that were written are still delivered. The id is gone at once.
     pub fn close(self: Net, id: Id) Error!void {
         return self.plain(.close, id);
     }
 
-    /// The peer gets a reset, and what was not sent yet is dropped. The id is gone at once.
+    /// Reset the connection; bytes that were not sent yet are dropped. The id is gone at once.
     pub fn abort(self: Net, id: Id) Error!void {
         return self.plain(.abort, id);
     }
@@ -265,7 +267,7 @@ fn readPort(bytes: *const [2]u8) u16 {
     return std.mem.readInt(u16, bytes, .little);
 }
 
-/// What follows the status of an answer to `op`.
+/// The bytes behind the status of an answer to `op`.
 fn parse(op: netstack.Op, frame: []u8, tail_min: usize) Error![]u8 {
     if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], netstack.magic)) return error.Unexpected;
     if (frame[3] != @intFromEnum(op) | netstack.reply_bit) return error.Unexpected;

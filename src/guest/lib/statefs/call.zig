@@ -14,7 +14,7 @@ const contract = @import("contract");
 pub const peer_bytes_max = contract.bus.device_id_bytes_max;
 pub const digest_bytes = contract.journal.digest_bytes;
 pub const head_bytes = 28;
-/// Before the rest.
+/// The bytes before the rest.
 pub const prefix_bytes_max = head_bytes + peer_bytes_max;
 /// A remembered call in a record of an epoch: number, status, digest.
 pub const entry_bytes = 4 + 1 + digest_bytes;
@@ -40,12 +40,12 @@ pub const Call = struct {
 
 pub const Value = struct {
     kind: Kind,
-    /// As the store's client got it.
+    /// The status that the store's client got.
     status: u8 = 0,
     call: Call,
     rest: []const u8 = "",
 
-    /// All but the rest.
+    /// The length of everything except the rest.
     pub fn encodePrefix(self: Value, out: *[prefix_bytes_max]u8) []const u8 {
         const peer = self.call.peer;
         out[0..4].* = .{ @intFromEnum(self.kind), self.status, @intCast(peer.len), 0 };

@@ -1,12 +1,12 @@
-//! What is remembered of peers' calls, so that one which is asked again takes effect once, also
-//! after this machine's power was cut; and how much of the store is each peer's.
+//! The memory of peers' calls, by which a repeated call takes effect once, also after this
+//! machine's power was cut; and the part of the store that each peer owns.
 //!
 //! Rules of this file
-//! 1. It is a function of the records that were applied: both engines come to the same from the
+//! 1. The memory is a function of the records that were applied: both engines get the same from the
 //!    same journal, and a snapshot brings it back as it was.
-//! 2. Everything has its order of last use, and what was used longest ago makes room: of peers, of
-//!    a peer's epochs, and of an epoch's calls the oldest. Calls make room where there are most, so
-//!    that no peer can have another's forgotten.
+//! 2. Peers, epochs of a peer and calls of an epoch have an order of last use, and the one used
+//!    longest ago makes room. The peer with the most calls loses one, so no peer can make the node
+//!    forget a call of another.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -14,11 +14,11 @@ const call_file = @import("call.zig");
 const Call = call_file.Call;
 const Digest = call_file.Digest;
 
-/// Twice what a node is configured with, for a node that is configured anew.
+/// Twice the peers that a configuration may name, for a node that is configured anew.
 pub const peers_max = contract.journal.callers_max;
-/// A peer that starts again has a new epoch, and may be late with something of its last ones.
+/// A peer that starts again has a new epoch, and may be late with calls of its last ones.
 pub const epochs_max = contract.journal.epochs_max;
-/// Calls of all peers together: each of eight peers has sixteen, one alone has all.
+/// Calls of all peers together. Eight peers have sixteen each; one peer alone has all of them.
 pub const calls_max = contract.journal.calls_max;
 
 /// A place in the table of peers, from 1; 0 stands for no peer.
@@ -26,9 +26,9 @@ pub const Owner = u8;
 
 pub const Epoch = struct {
     number: u32,
-    /// No number up to this is run again.
+    /// Numbers up to this one are not run again.
     forgotten: u32 = 0,
-    /// How many of its calls are remembered.
+    /// The number of its calls that are remembered.
     calls: usize = 0,
     used_at: u64 = 0,
 };
@@ -41,7 +41,7 @@ pub const Peer = struct {
     epochs: [epochs_max]Epoch = undefined,
     epoch_count: usize = 0,
     calls: usize = 0,
-    /// Entries that are this peer's, and what their keys and values come to.
+    /// The entries of this peer, and the bytes of their keys and values.
     keys: u32 = 0,
     bytes: u64 = 0,
 
@@ -66,7 +66,7 @@ pub const Remembered = struct {
 };
 
 pub const Verdict = union(enum) {
-    /// Not known: run it.
+    /// The call is not known: run it.
     run,
     /// It was run, and this was its status.
     done: u8,
@@ -98,7 +98,7 @@ pub const Calls = struct {
         return &self.peers[owner - 1];
     }
 
-    /// May this call be run? Nothing is changed by asking.
+    /// The verdict on a call. Asking changes nothing.
     pub fn judge(self: *const Calls, call: Call) Verdict {
         if (call.epoch() == 0) return .run;
         if (call.number() == 0) return .forgotten;
@@ -117,7 +117,7 @@ pub const Calls = struct {
         return .run;
     }
 
-    /// A new peer would take the place of this one: whose place is none's, or was used longest ago.
+    /// The place that a new peer would take: a free one, or that of the peer used longest ago.
     pub fn displacedBy(self: *const Calls, name: []const u8) ?Owner {
         if (self.ownerOf(name) != null) return null;
         const owner = self.oldest();
@@ -132,8 +132,8 @@ pub const Calls = struct {
         return @intCast(best + 1);
     }
 
-    /// The peer of this name, which is the last used from now on. One that has to make room for it
-    /// must own nothing any more.
+    /// The peer of this name, which counts as the last used from now on. A peer that makes room for
+    /// it must own nothing any more.
     pub fn admit(self: *Calls, name: []const u8) Owner {
         const owner = self.ownerOf(name) orelse blk: {
             const place = self.oldest();
@@ -261,7 +261,7 @@ pub const Calls = struct {
         self.count = kept;
     }
 
-    /// Peers in the order in which a snapshot has them: used longest ago first. `out` has room for
+    /// Peers in the order of a snapshot: the one used longest ago comes first. `out` has room for
     /// all.
     pub fn inOrder(self: *const Calls, out: *[peers_max]Owner) []Owner {
         var count: usize = 0;

@@ -1,4 +1,4 @@
-//! Compaction: whether it pays, where to, and the snapshot.
+//! Compaction decides whether it pays, finds its region, and writes the snapshot there.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -21,7 +21,7 @@ pub fn pays(end: u64, live_bytes: u64) bool {
     return end >= bytes_min and end >= 2 * live_bytes;
 }
 
-/// The idle region, if what is live fits it with a sector of zeros behind.
+/// The idle region, if the live entries fit it with a sector of zeros behind them.
 pub fn target(
     sectors: u64,
     contents: *const Contents,
@@ -38,7 +38,8 @@ pub fn target(
     return if (needed + 1 > pair[index].sectors) null else index;
 }
 
-/// Through the journal's `scratch`, sector by sector as it fills; the last part into its `tail`.
+/// Write the snapshot through the journal's `scratch`, sector by sector as it fills. The last part
+/// goes into the journal's `tail`.
 pub fn writeSnapshot(
     journal: anytype,
     contents: *const Contents,
@@ -61,7 +62,7 @@ pub fn writeSnapshot(
     try writer.finish();
 }
 
-/// Behind the entries: whose they are, and what is remembered of peers' calls.
+/// Write the records behind the entries: their owners, and the memory of peers' calls.
 fn writeMemory(writer: anytype, contents: *const Contents) error{Io}!void {
     const calls = &contents.calls;
     var owners: [calls_file.peers_max]calls_file.Owner = undefined;
@@ -106,7 +107,7 @@ fn Writer(comptime Journal: type) type {
         journal: Journal,
         sector: u64,
         filled: usize = 0,
-        /// The record that is being written, and what of its value stands before the rest.
+        /// The record that is being written, and the part of its value before the rest.
         size: usize = 0,
 
         const Self = @This();

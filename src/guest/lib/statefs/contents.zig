@@ -1,5 +1,5 @@
-//! What the records of a journal come to: entries, transactions still open, and what is remembered
-//! of peers' calls. Nothing is allocated, so a store runs for ever in its memory.
+//! The contents of a journal: entries, open transactions, and the memory of peers' calls. Nothing
+//! is allocated, so a store can run for ever in its memory.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -18,7 +18,7 @@ pub const txns_bytes_max = contract.state.transactions_bytes_max;
 pub const checkpoint_bytes = record.overhead_bytes + 8;
 
 pub const Error = error{
-    /// More than this machine's memory is for.
+    /// The contents are larger than the memory of this machine allows.
     Full,
 };
 
@@ -26,7 +26,7 @@ pub const Refusal = error{ NotFound, TooLarge, TxnLimit };
 
 pub const Contents = struct {
     table: Table,
-    /// How many of the items are entries: the first ones.
+    /// The number of entries, which are the first items.
     entry_count: usize = 0,
     open: [txns_max]u64 = undefined,
     open_count: usize = 0,
@@ -51,7 +51,7 @@ pub const Contents = struct {
         self.calls.reset();
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Contents) void {
         // Entries come first in the table, since their owner is 0; the rest is of transactions.
         std.debug.assert(self.entry_count <= self.table.count);
@@ -90,7 +90,7 @@ pub const Contents = struct {
         return self.table.items[0..self.entry_count];
     }
 
-    /// Those from the first key on that is not before `key`.
+    /// The entries from the first key on that is not before `key`.
     pub fn sortedFrom(self: *const Contents, key: []const u8) []const Item {
         return self.table.items[self.table.placeOf(0, key).index..self.entry_count];
     }
@@ -107,12 +107,12 @@ pub const Contents = struct {
         return @intCast(self.entry_count);
     }
 
-    /// What a snapshot comes to.
+    /// The size of a snapshot.
     pub fn liveBytes(self: *const Contents) u64 {
         return self.entry_bytes + self.memory().bytes;
     }
 
-    /// The records behind the entries of a snapshot, and what they come to.
+    /// The records behind the entries of a snapshot, and their size.
     pub fn memory(self: *const Contents) struct { records: u32, bytes: u64 } {
         var records: u32 = 0;
         var bytes: u64 = 0;
@@ -130,12 +130,12 @@ pub const Contents = struct {
         return std.mem.indexOfScalar(u64, self.open[0..self.open_count], txn) != null;
     }
 
-    /// What an open transaction has so far.
+    /// The sum of an open transaction so far.
     pub fn itemsOf(self: *const Contents, txn: u64) []const Item {
         return self.table.itemsOf(txn);
     }
 
-    /// May an open transaction take this chunk?
+    /// True: an open transaction may take this chunk.
     pub fn checkChunk(
         self: *const Contents,
         txn: u64,
@@ -159,7 +159,7 @@ pub const Contents = struct {
             total + chunk.len > txns_bytes_max) return error.TxnLimit;
     }
 
-    /// Would this key and value find room?
+    /// True: this key and value would find room.
     pub fn fits(self: *const Contents, owner: u64, key: []const u8, more: usize) bool {
         var size: usize = key.len + more;
         const place = self.table.placeOf(owner, key);
@@ -189,7 +189,7 @@ pub const Contents = struct {
         }
     }
 
-    /// What a peer changed, and what is remembered of it.
+    /// Apply a change of a peer, and remember its call.
     fn applyCall(self: *Contents, each: record.Record) Error!void {
         const value = call_file.decode(each.key.len, each.value).?; // a record's shape says so
         if (self.calls.displacedBy(value.call.peer)) |owner| self.disown(owner);
@@ -201,7 +201,7 @@ pub const Contents = struct {
             .commit => {
                 const txn = std.mem.readInt(u64, value.rest[0..8], .little);
                 self.next_id = @max(self.next_id, txn +| 1);
-                // As a commit: one of a transaction that is not open means nothing.
+                // This is a commit, which means nothing if the transaction is not open.
                 if (!self.isOpen(txn)) return;
                 self.publish(txn, owner);
             },
@@ -225,14 +225,14 @@ pub const Contents = struct {
         self.account(item.*, 1);
     }
 
-    /// A peer makes room for another: what was its own has no owner from now on.
+    /// A peer makes room for another: its entries have no owner from now on.
     fn disown(self: *Contents, owner: Owner) void {
         for (self.table.items[0..self.entry_count]) |*item| {
             if (item.peer == owner) self.give(item, 0);
         }
     }
 
-    /// What an entry adds to its peer's account, or takes from it.
+    /// Add an entry to the account of its peer, or take it away.
     fn account(self: *Contents, item: Item, sign: i2) void {
         if (item.peer == 0) return;
         const peer = self.calls.of(item.peer);

@@ -1,4 +1,4 @@
-//! The sectors of one journal: records read from its beginning, and appended at its end.
+//! The sectors of one journal. Records are read from its beginning and appended at its end.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -11,20 +11,20 @@ const sector_bytes = layout.sector_bytes;
 pub const window_bytes = contract.journal.window_bytes;
 pub const records_max = 100_000;
 
-/// How far behind the end writes without a flush may have come.
+/// The distance behind the end that writes without a flush may have reached.
 pub const window_sectors = sectorsFor(record.record_bytes_max + record.sync_bytes.len) + 2;
 /// The longest record, the part of a sector before it, and the sector of zeros behind it.
 const scratch_bytes = (window_sectors + 2) * sector_bytes;
-/// Read at once when records are looked for: most journals are no longer.
+/// The sectors that one read takes when records are looked for. Most journals are not longer.
 const read_ahead_bytes = 16 * sector_bytes;
 
 pub fn Journal(comptime Device: type) type {
     return struct {
         device: *Device,
-        /// For whole sectors on their way; what `append` and `nextRecord` return lies here.
+        /// Whole sectors on their way. The results of `append` and `nextRecord` lie here.
         scratch: [scratch_bytes]u8 = undefined,
-        /// Which sectors of the region `scratch` holds while records are read. After a mount it
-        /// holds none: whatever writes reads the window first.
+        /// The sectors of the region that `scratch` holds while records are read. After a mount it
+        /// holds none: a writer reads the window first.
         loaded_sector: u64 = 0,
         loaded_bytes: usize = 0,
         region: Region = .{ .start = 0, .sectors = 0 },
@@ -42,7 +42,7 @@ pub fn Journal(comptime Device: type) type {
             self.rewind();
         }
 
-        /// Back to the beginning of the region.
+        /// Go back to the beginning of the region.
         pub fn rewind(self: *Self) void {
             self.end = 0;
             self.records = 0;
@@ -84,8 +84,8 @@ pub fn Journal(comptime Device: type) type {
             return encoded;
         }
 
-        /// Zero what stands behind the end, as far as unflushed writes may have come. False: it
-        /// was.
+        /// Zero the bytes behind the end, as far as unflushed writes may have come. False: they
+        /// were zero.
         pub fn clearWindow(self: *Self) error{Io}!bool {
             const inside: usize = @intCast(self.end % sector_bytes);
             const window = try self.readWindow();
@@ -144,7 +144,7 @@ pub fn Journal(comptime Device: type) type {
         }
 
         pub fn readWindow(self: *Self) error{Io}![]u8 {
-            self.loaded_bytes = 0; // what a mount has loaded is no longer there
+            self.loaded_bytes = 0; // the sectors that a mount has loaded are no longer there
             const first = self.end / sector_bytes;
             const count: u64 = @min(window_sectors, self.region.sectors - first);
             const window = self.scratch[0..@intCast(count * sector_bytes)];
@@ -173,7 +173,7 @@ fn encodeJoined(each: Record, more: []const u8, out: []u8) void {
     record.encodeAround(each.op, each.key, each.value.len + more.len, out);
 }
 
-/// Eight bytes at a step: it is asked about a whole window at every boot.
+/// This looks at eight bytes in a step, since every boot asks it about a whole window.
 pub fn isZero(bytes: []const u8) bool {
     var at: usize = 0;
     while (at + 8 <= bytes.len) : (at += 8) {

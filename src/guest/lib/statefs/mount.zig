@@ -1,4 +1,5 @@
-//! What is on a disk: which journal is in force, what it holds, and whether it is sound.
+//! Mounting a disk: this file finds the journal in force, replays it, and judges whether it is
+//! sound.
 
 const std = @import("std");
 const record = @import("record.zig");
@@ -10,7 +11,8 @@ const Record = record.Record;
 const Superblock = layout.Superblock;
 const sector_bytes = layout.sector_bytes;
 
-/// Why a disk is not written to, or not served at all. The names are those of the host's fsck.
+/// The reason for which a disk is not written to, or not served. The host's fsck has the same
+/// names.
 pub const Damage = enum {
     none,
     torn_journal,
@@ -23,14 +25,15 @@ pub const Damage = enum {
     no_journal,
     no_device,
     device_too_small,
-    /// More than this machine's memory is for; another one may read it.
+    /// The disk holds more than this machine's memory allows; another machine may read it.
     too_large,
 };
 
 pub const Error = error{ Io, Full, TooMany };
 
-/// Replay the journal in force into `contents`, and stand at its end. Where the disk's superblock
-/// was torn, `is_lost` is set, and `superblock` is what it was to be. `journal` is a `*Journal`.
+/// Replay the journal in force into `contents`, and stand at its end. If the superblock of the disk
+/// was torn, `is_lost` is set, and `superblock` is the one that was meant. `journal` is a
+/// `*Journal`.
 pub fn mount(
     journal: anytype,
     contents: *Contents,
@@ -134,7 +137,7 @@ pub fn staleSector(journal: anytype, superblock: ?Superblock) error{Io}!?u64 {
     return if (found > generation) idle.start else null;
 }
 
-/// What the first records of a region say about its snapshot.
+/// The snapshot that the first records of a region describe.
 const Snapshot = struct {
     generation: ?u32 = null,
     entries: u32 = 0,

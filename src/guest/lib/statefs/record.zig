@@ -1,4 +1,4 @@
-//! Journal records: bytes both ways. The order of the tests is part of the format.
+//! Journal records, to bytes and back. The order of the tests is part of the format.
 //!
 //!      0  magic   u32  `FSXN`        7  value_len u32
 //!      4  op      u8                11  key, value
@@ -42,7 +42,7 @@ pub const Record = struct {
         return overhead_bytes + self.key.len + self.value.len;
     }
 
-    /// Into `out`, which must have `size()` bytes.
+    /// Write the record to `out`, which must have `size()` bytes.
     pub fn encode(self: Record, out: []u8) void {
         @memcpy(out[header_bytes + self.key.len ..][0..self.value.len], self.value);
         encodeAround(self.op, self.key, self.value.len, out);
@@ -70,7 +70,7 @@ pub const sync_bytes = blk: {
     break :blk bytes;
 };
 
-/// How long a record would be, from its header alone; what is not a header is as long as one.
+/// The length of a record, from its header alone. Bytes that are not a header count as one.
 pub fn claimedSize(header: []const u8) usize {
     const key_len: usize = std.mem.readInt(u16, header[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, header[7..11], .little);
@@ -104,7 +104,8 @@ pub fn decode(bytes: []const u8) Fault!Record {
     return .{ .op = op, .key = key, .value = value };
 }
 
-/// Whether it is a step of a transaction, with whose number its value begins. Entries have 0.
+/// True: a record of this op is a step of a transaction, with whose number its value begins.
+/// Entries have 0.
 fn isStep(op: Op) bool {
     return switch (op) {
         .prepare, .payload, .commit, .abort => true,
@@ -240,7 +241,7 @@ test "a transaction has a number, and 0 is none" {
     }
 }
 
-/// A record of these lengths, whether or not it may be one.
+/// Bytes of a record of these lengths, whether or not a record may have them.
 fn rawOf(out: []u8, op: Op, key_len: usize, value_len: usize) []const u8 {
     const body = header_bytes + key_len + value_len;
     @memset(out[0 .. body + 4], 'x');

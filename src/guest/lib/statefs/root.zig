@@ -1,6 +1,7 @@
-//! The state store's engine, as docs/spec/statefs.md says: a map of keys to values in a journal
-//! that survives power cuts. Pure: a disk is whatever has `sectors`, `read`, `write` and `flush`.
-//! The host's engine (nexus.remotefs.state) writes the same bytes; one test is fixed on both sides.
+//! The engine of the state store (docs/spec/statefs.md): a map of keys to values in a journal that
+//! survives power cuts. The library is pure: a disk is any value with `sectors`, `read`, `write`
+//! and `flush`. The host's engine (nexus.remotefs.state) writes the same bytes, and a test of each
+//! holds them to the same disk.
 
 pub const record = @import("record.zig");
 pub const superblock = @import("superblock.zig");

@@ -2,11 +2,11 @@
 //!
 //! Rules of this file
 //! 1. A record is on the disk before it is in memory; a refused operation changes neither.
-//! 2. Everything behind the end of the journal is zero, except for what at most `window_bytes` of
-//!    writes without a flush, or one record that is longer, may have left there before a cut; the
-//!    first mutation clears it.
-//! 3. Behind every flush stands a SYNC mark. A mark behind damage proves that the damage was once
-//!    durable: such a journal is never written to again, only read as far as it goes.
+//! 2. Everything behind the end of the journal is zero. The exception is bytes of at most
+//!    `window_bytes` of writes without a flush, or of one longer record, that a cut may have left
+//!    there; the first mutation clears them.
+//! 3. Behind every flush stands a SYNC mark. A mark behind damage proves that the damaged bytes
+//!    were once durable. Such a journal is read as far as it goes, and never written to again.
 
 const std = @import("std");
 const record = @import("record.zig");
@@ -39,18 +39,19 @@ pub fn Store(comptime Device: type) type {
         superblock: ?Superblock = null,
         is_superblock_lost: bool = false,
         damage: Damage = .none,
-        /// Whether there are contents at all.
+        /// True: there are contents.
         is_served: bool = false,
         is_clean: bool = false,
         is_dirty: bool = true,
         has_failed: bool = false,
         unmarked: u64 = 0,
-        /// How many sectors of the idle region may hold anything; null is not known.
+        /// The number of sectors of the idle region that may hold anything; null: this is not
+        /// known.
         other_sectors: ?u64 = null,
 
         const Self = @This();
 
-        /// Replay what the disk holds; nothing is written. In place: the store is large.
+        /// Replay the disk, and write nothing. This is done in place, because the store is large.
         pub fn open(self: *Self, device: *Device, pool: []u8, items: []Item) error{Io}!void {
             // Field by field: a literal of the whole would pass through the stack.
             self.device = device;
@@ -98,10 +99,10 @@ pub fn Store(comptime Device: type) type {
             try self.change(.{ .op = .put, .key = key, .value = value }, "");
         }
 
-        // What peers change. The record of a change holds what is remembered of it, so a cut
+        // Changes of peers. The record of a change holds the memory of its call, too, so a cut
         // leaves both or neither.
 
-        /// Whether a peer's call is to be run.
+        /// The verdict on a peer's call.
         pub fn judge(self: *const Self, call: Call) Error!Verdict {
             if (!self.is_served) return error.Integrity;
             return self.contents.calls.judge(call);
@@ -113,7 +114,7 @@ pub fn Store(comptime Device: type) type {
             try self.changeFor(.{ .kind = .put, .call = call }, key, value);
         }
 
-        /// False is that there was no such key; that, too, is remembered.
+        /// False: there was no such key; that, too, is remembered.
         pub fn deleteFor(self: *Self, call: Call, key: []const u8, absent: u8) Error!bool {
             try checkKey(key);
             if (try self.get(key) == null) {
@@ -146,7 +147,7 @@ pub fn Store(comptime Device: type) type {
             try self.change(.{ .op = .call, .key = key, .value = prefix }, rest);
         }
 
-        /// False is that there was no such key, and nothing was written.
+        /// False: there was no such key, and nothing was written.
         pub fn delete(self: *Self, key: []const u8) Error!bool {
             try checkKey(key);
             if (try self.get(key) == null) return false;
@@ -178,14 +179,14 @@ pub fn Store(comptime Device: type) type {
             try self.change(.{ .op = .abort, .value = &word(txn) }, "");
         }
 
-        /// Everything done before survives a cut when this returns.
+        /// When this returns, every change made before survives a cut.
         pub fn sync(self: *Self) Error!void {
             if (!self.is_dirty) return;
             try self.flush();
             self.is_dirty = false;
             if (self.unmarked == 0 or !self.journal.hasRoom(record.sync_bytes.len)) return;
             self.unmarked = 0;
-            // The mark is a help; what was synced is there without it.
+            // The mark is only a help: the synced data is there without it.
             _ = self.journal.append(.{ .op = .sync }, "") catch {
                 self.is_clean = false;
             };
@@ -196,7 +197,7 @@ pub fn Store(comptime Device: type) type {
             try self.checkWritable();
             const index = self.compactTarget() orelse return false;
             self.compactTo(index) catch {
-                // Which superblock the disk holds is unknown: neither journal may be appended to.
+                // It is unknown which superblock the disk holds, so neither journal may grow.
                 self.has_failed = true;
                 return error.Io;
             };
@@ -226,7 +227,7 @@ pub fn Store(comptime Device: type) type {
             };
             self.unmarked += size;
             self.is_dirty = true;
-            // Rule 2: what a cut may leave behind the end is bounded by this.
+            // This bounds the bytes that a cut may leave behind the end (rule 2).
             std.debug.assert(self.unmarked <= window_bytes or self.unmarked == size);
         }
 
@@ -267,7 +268,8 @@ pub fn Store(comptime Device: type) type {
         fn flush(self: *Self) Error!void {
             try self.checkWritable();
             self.device.flush() catch {
-                // What a failed flush dropped, a later one would not bring: never trust it again.
+                // A later flush would not bring the bytes that a failed one dropped: never trust it
+                // again.
                 self.has_failed = true;
                 return error.Io;
             };
@@ -332,7 +334,7 @@ fn checkKey(key: []const u8) Error!void {
     if (key.len > record.key_bytes_max) return error.KeyTooLong;
 }
 
-/// Does it take memory? `each` may be without the end of its value.
+/// True: the record takes memory. `each` may lack the end of its value.
 fn isAdding(each: Record) bool {
     return switch (each.op) {
         .put, .payload => true,

@@ -1,4 +1,4 @@
-//! Where the journal is.
+//! The superblock says where the journal is.
 //!
 //!     sector 0          1 .. R            1+R .. 2R            R = (sectors - 1) / 2
 //!     superblock        region A (0)      region B (1)
@@ -27,7 +27,7 @@ pub const Superblock = struct {
         std.mem.writeInt(u32, out[16..20], crc32c(out[0..16]), .little);
     }
 
-    /// Null is anything else.
+    /// The superblock in these bytes; null: they are anything else.
     pub fn decode(bytes: []const u8) ?Superblock {
         if (bytes.len < bytes_len) return null;
         if (std.mem.readInt(u32, bytes[16..20], .little) != crc32c(bytes[0..16])) return null;
@@ -51,7 +51,7 @@ pub const Region = struct {
     }
 };
 
-/// Null where the disk is too small for two.
+/// The places of both regions; null: the disk is too small for two.
 pub fn regions(sectors: u64) ?[2]Region {
     if (sectors < 5) return null;
     const each = (sectors - 1) / 2;

@@ -1,8 +1,7 @@
 //! Keys and values in bounded memory, in the order of (owner, key).
 //!
-//! Keys and values lie in one pool of bytes. What is taken away leaves a hole; when the pool is
-//! full its items are pushed together. Finding an item takes as many steps as their number has
-//! digits, and what follows it is the next.
+//! Keys and values lie in one pool of bytes. An item that is removed leaves a hole; when the pool
+//! is full, the items are pushed together. Bisection finds an item, and the next one follows it.
 
 const std = @import("std");
 
@@ -13,7 +12,7 @@ pub const Item = struct {
     at: u32 = 0,
     value_len: u32 = 0,
     key_len: u16 = 0,
-    /// The peer that the entry counts for.
+    /// The peer for which the entry counts.
     peer: u8 = 0,
 
     pub fn len(self: Item) u32 {
@@ -28,7 +27,7 @@ pub const Table = struct {
     used: u32 = 0,
     items: []Item,
     count: usize = 0,
-    /// What all items come to, without the holes between them.
+    /// The bytes of all items, without the holes between them.
     held_bytes: usize = 0,
 
     pub fn reset(self: *Table) void {
@@ -37,7 +36,7 @@ pub const Table = struct {
         self.held_bytes = 0;
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     pub fn check(self: *const Table) void {
         std.debug.assert(self.count <= self.items.len);
         std.debug.assert(self.used <= self.pool.len);
@@ -56,7 +55,7 @@ pub const Table = struct {
         return self.pool[item.at + item.key_len ..][0..item.value_len];
     }
 
-    /// Where the item is, or would be.
+    /// The place where the item is, or would be.
     pub fn placeOf(self: *const Table, owner: u64, key: []const u8) Place {
         var low: usize = 0;
         var high: usize = self.count;
@@ -71,7 +70,7 @@ pub const Table = struct {
         return .{ .index = low, .is_found = false };
     }
 
-    /// Those of one owner.
+    /// The items of one owner.
     pub fn itemsOf(self: *const Table, owner: u64) []Item {
         const first = self.placeOf(owner, "").index;
         var last = first;
@@ -117,12 +116,12 @@ pub const Table = struct {
         return old;
     }
 
-    /// So many bytes are free without anything being moved.
+    /// True: this many bytes are free in one piece, without moving an item.
     pub fn hasFree(self: *const Table, size: usize) bool {
         return self.pool.len - self.used >= size;
     }
 
-    /// Where so many bytes are free in one piece; null if there are not as many.
+    /// The place at which this many bytes are free in one piece; null: there are fewer.
     pub fn reserve(self: *Table, size: u32) ?u32 {
         self.check();
         if (self.pool.len - self.used < size) self.reclaim();
@@ -131,8 +130,8 @@ pub const Table = struct {
         return self.used;
     }
 
-    /// Push all items together, in the order in which they lie. Their keys' order is the same
-    /// afterwards, so each is back in its place.
+    /// Push all items together, in the order in which they lie. The order of their keys stays the
+    /// same, so each item keeps its place.
     fn reclaim(self: *Table) void {
         const items = self.items[0..self.count];
         std.sort.pdq(Item, items, {}, lower);

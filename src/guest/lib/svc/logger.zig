@@ -1,5 +1,6 @@
-//! Client of logd that never waits for it. What it could not send is counted, and the count is a
-//! record: `audit unlogged=<n>`, in the log as soon as that takes something, and on the UART.
+//! The client of logd, which never waits for it. It counts the records that it could not send. The
+//! count is a record, too: `audit unlogged=<n>`, in the log as soon as logd takes records again,
+//! and on the UART.
 
 const std = @import("std");
 const audit = @import("contract").audit;
@@ -10,14 +11,14 @@ pub const Level = wire.log.Level;
 pub const Room = wire.log.Room;
 const never: u64 = std.math.maxInt(u64);
 
-/// How long after a loss it is reported, or the report is tried again.
+/// The time after a loss until it is reported, or until the report is tried again.
 const retry_ns = std.time.ns_per_s;
 
 pub const Logger = struct {
     logd: ?os.Slot = null,
     scope: []const u8,
-    /// Records that logd's full queue (or the lack of a logd) made us drop, and that were not
-    /// reported yet.
+    /// Records that were dropped, because logd's queue was full or there is no logd, and have not
+    /// been reported yet.
     lost: u64 = 0,
     tell_ns: u64 = never,
 
@@ -26,7 +27,7 @@ pub const Logger = struct {
         return .{ .logd = os.route("logd") catch null, .scope = scope };
     }
 
-    /// Fire and forget: no acknowledgement is asked for, and a full queue loses the record.
+    /// Send a record without asking for an acknowledgement. A full queue loses it.
     pub fn append(self: *Logger, room: Room, level: Level, message: []const u8) void {
         self.check();
         std.debug.assert(message.len != 0 and message.len <= wire.log.message_bytes_max);
@@ -36,13 +37,13 @@ pub const Logger = struct {
         };
     }
 
-    /// What holds between any two calls: what was lost will be reported.
+    /// The invariant between any two calls: what was lost will be reported.
     fn check(self: *const Logger) void {
         std.debug.assert((self.lost == 0) == (self.tell_ns == never));
         std.debug.assert(self.scope.len != 0 and self.scope.len <= wire.log.scope_bytes_max);
     }
 
-    /// When `tick` has something to do.
+    /// The instant at which `tick` has something to do.
     pub fn deadline(self: *const Logger) u64 {
         return self.tell_ns;
     }
@@ -55,7 +56,7 @@ pub const Logger = struct {
         const message = std.fmt.bufPrint(&buffer, audit.unlogged, .{self.lost}) catch
             unreachable; // 35 bytes at most
         self.trySend(.audit, .warn, message) catch {
-            // Without a logd it is printed on the UART, and not again and again.
+            // Without a logd the count is printed on the UART, and not again and again.
             self.tell_ns = os.after(retry_ns);
             if (self.logd != null) return;
         };

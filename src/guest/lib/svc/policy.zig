@@ -1,10 +1,10 @@
-//! Client of policyd: may some other service use a capability?
+//! The client of policyd: it asks whether another service may use a capability.
 
 const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
 
-/// policyd answers from a table in memory; longer than this and it is gone.
+/// policyd answers from a table in memory, so after this time it counts as gone.
 const timeout_ns = 300 * 1_000_000;
 
 pub const Policy = struct {
@@ -15,8 +15,8 @@ pub const Policy = struct {
         return .{ .policyd = os.route("policyd") catch null };
     }
 
-    /// Asked anew each time, so that a decision is never older than the request it is for.
-    /// No policyd, no answer, a wrong answer: denied.
+    /// The question is asked anew each time, so that a decision is never older than its request. If
+    /// there is no policyd, no answer, or a wrong one, the answer is no.
     pub fn permits(self: *Policy, subject: u64, capability: []const u8) bool {
         // A name that no request can carry would be denied for ever.
         std.debug.assert(capability.len != 0);

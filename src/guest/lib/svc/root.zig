@@ -1,8 +1,8 @@
-//! What every service does the same way: take up work, serve it, log, ask policyd.
+//! The work that every service does the same way: register, serve, log, ask policyd.
 //!
-//! Order of calls, so that no two services can wait for each other: samgrd and logd wait for
-//! no service; what goes to them from here waits for no answer. policyd answers from its own table.
-//! So a synchronous call to any of the three always ends, from every service.
+//! No two services may wait for each other. So samgrd and logd wait for no service, and messages to
+//! them from here wait for no answer. policyd answers from its own table. A synchronous call to any
+//! of the three therefore always ends, from every service.
 
 const std = @import("std");
 const os = @import("os");
@@ -16,8 +16,8 @@ pub const Room = wire.log.Room;
 pub const Policy = @import("policy.zig").Policy;
 pub const State = @import("state.zig").State;
 
-/// One buffer for requests: a service has one thread, and a frame is used up before the next.
-/// As long as the longest message there is, so that nothing a client sends fails to be received.
+/// One buffer for requests: a service has one thread, and uses a frame up before the next one. It
+/// is as long as the longest message, so that every message of a client can be received.
 var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
 /// Enter this service's name at samgrd, then say that it serves. Its endpoint queues requests
@@ -51,7 +51,7 @@ pub fn serve(service: anytype) os.Error!noreturn {
             service.tick();
             continue;
         };
-        // The kernel sends these services nothing; an id of 0 is not a client to answer.
+        // The kernel sends these services no messages, so an id of 0 gets no answer.
         if (message.sender == 0) continue;
         if (usage.isAsked(message)) {
             usage.answer(message, &.{});
@@ -66,7 +66,7 @@ pub fn serve(service: anytype) os.Error!noreturn {
 
 const never = ~@as(u64, 0);
 
-/// Wait without spinning. A reply to a call that was given up may arrive meanwhile; it is dropped.
+/// Wait without spinning. A reply to a call that was given up may arrive meanwhile, and is dropped.
 pub fn sleep(ns: u64) void {
     const until = os.after(ns);
     var buffer: [64]u8 = undefined;

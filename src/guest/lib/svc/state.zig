@@ -1,4 +1,4 @@
-//! Client of a state store: of this node's own, or of the other node's through dsoftbusd.
+//! The client of a state store: that of this node, or through dsoftbusd that of a peer.
 
 const std = @import("std");
 const os = @import("os");
@@ -8,19 +8,19 @@ const state = wire.state;
 /// The other node may be some round trips away.
 const timeout_ns = 3_000_000_000;
 
-/// A service has one thread, and a reply is used up before the next request. With room for the
-/// largest that a service may send or receive.
+/// The buffers of requests and replies. A service has one thread, and uses a reply up before the
+/// next request. They have room for the largest that a service may send or receive.
 var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 var envelope_buffer: [wire.front.request_bytes_max]u8 = undefined;
 var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
-/// What stands in for the selftest has its name, and its section of the configuration.
+/// A program that stands in for the selftest has its name, and its section of the configuration.
 fn configuredPeer() ![]const u8 {
     if (!std.mem.eql(u8, os.name(), "selftest-client")) return "";
     var records = os.records.iterate(try os.config(&section_buffer));
     while (try records.next()) |record| {
         if (record.tag != tag_peer) continue;
-        // No request could name it.
+        // No request could name such a peer.
         if (record.value.len > wire.front.peer_bytes_max) return error.Malformed;
         return record.value;
     }
@@ -33,9 +33,9 @@ var section_buffer: [256]u8 = undefined;
 pub const State = struct {
     service: os.Slot,
     is_remote: bool,
-    /// Whose; empty is the only peer's.
+    /// The peer that owns the store; empty: the only peer.
     peer: []const u8 = "",
-    /// So that no answer to an earlier request is taken for this one's.
+    /// The nonce of the last request, so that no earlier answer is taken for this one's.
     nonce: u64 = 0,
 
     pub fn openLocal() !State {
@@ -54,7 +54,7 @@ pub const State = struct {
         return .{ .service = try os.route("dsoftbusd"), .is_remote = true, .peer = peer };
     }
 
-    /// Whatever the store says to it; borrowed until the next request.
+    /// The reply of the store, whatever it says; borrowed until the next request.
     pub fn ask(self: *State, request: state.Request) anyerror!state.Reply {
         std.debug.assert(request.nonce == null); // it is given here
         self.nonce += 1;
@@ -65,7 +65,7 @@ pub const State = struct {
         return state.decodeReply(answer, request.op, self.nonce) orelse error.NotThisReply;
     }
 
-    /// Only if the store did it.
+    /// The reply of the store, if it did what was asked; else an error.
     pub fn demand(self: *State, request: state.Request) !state.Reply {
         const reply = try self.ask(request);
         return if (reply.status == .ok) reply else error.WrongStatus;

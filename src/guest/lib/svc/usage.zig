@@ -1,4 +1,4 @@
-//! The numbers that show a leak in a service. There is no secret in them: every caller may ask.
+//! The numbers that show a leak in a service. They are not secret: every caller may ask for them.
 
 const std = @import("std");
 const os = @import("os");
@@ -8,13 +8,13 @@ pub fn isAsked(message: os.Message) bool {
     return std.mem.eql(u8, message.payload, usage.request);
 }
 
-/// `own` are the numbers behind that of capabilities.
+/// The reply of a service; `own` are the numbers behind that of capabilities.
 pub fn answer(message: os.Message, own: []const u16) void {
     var buffer: [usage.reply_bytes_max]u8 = undefined;
     os.reply(message, usage.encodeReply(&buffer, capabilities(), own));
 }
 
-/// How many slots of the caller's table hold one; that of the request is among them.
+/// The number of slots of the caller's table that hold a capability, that of the request included.
 fn capabilities() u16 {
     var count: u16 = 0;
     for (1..os.abi.slots_per_task) |slot| {

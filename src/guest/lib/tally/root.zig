@@ -1,16 +1,16 @@
-//! What happens again and again is recorded once, then counted, and the count is reported when an
-//! interval is over: so nothing is lost, and no sender fills a log by repeating.
+//! An event that happens again and again is recorded once, then counted, and the count is reported
+//! when an interval is over. So no event is lost, and no sender fills a log by repeating one.
 //!
 //!     first ──▶ a record at once          more of it within the interval ──▶ counted
 //!     interval over: a summary if there was more, and another interval; else it is forgotten
 //!
-//! What finds no place in the table is counted together, under no key.
+//! Events whose keys find no place in the table are counted together, without a key.
 
 const std = @import("std");
 
 pub const never: u64 = std.math.maxInt(u64);
-/// Short enough for a person who watches, long enough that a flood of all keys stays a trickle of
-/// records.
+/// The interval is short enough for a person who watches, and so long that a flood of all keys
+/// stays a trickle of records.
 pub const interval_ns: u64 = 10 * std.time.ns_per_s;
 
 pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
@@ -19,16 +19,16 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
         const Entry = struct { key: Key, ends_ns: u64, more: u64 };
 
         pub const Verdict = enum { record, counted };
-        /// No key: of all that found no place.
+        /// Null: the events of all keys that found no place.
         pub const Summary = struct { key: ?Key, count: u64 };
 
         entries: [entries_max]Entry = undefined,
         len: usize = 0,
-        /// What found no place, and until when it is counted.
+        /// The events that found no place, and the end of their interval.
         others: u64 = 0,
         others_end_ns: u64 = never,
 
-        /// It happened. `record`: for the first time in this interval.
+        /// An event of this key happened. `record`: it is the first one of its interval.
         pub fn add(self: *Self, key: Key, now_ns: u64) Verdict {
             self.check();
             for (self.entries[0..self.len]) |*entry| {
@@ -46,7 +46,7 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
             return .record;
         }
 
-        /// The next summary that is due; call until null.
+        /// The next summary that is due; call this until it returns null.
         pub fn due(self: *Self, now_ns: u64) ?Summary {
             var index: usize = 0;
             while (index < self.len) {
@@ -69,13 +69,13 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
             return .{ .key = null, .count = self.others };
         }
 
-        /// What holds between any two calls.
+        /// The invariants that hold between any two calls.
         fn check(self: *const Self) void {
             std.debug.assert(self.len <= entries_max);
             std.debug.assert((self.others == 0) == (self.others_end_ns == never));
         }
 
-        /// When `due` has something to say, or something to forget.
+        /// The instant at which `due` has something to report or to forget.
         pub fn deadline(self: *const Self) u64 {
             var at = self.others_end_ns;
             for (self.entries[0..self.len]) |*entry| at = @min(at, entry.ends_ns);
@@ -98,10 +98,10 @@ test "the first is a record, the others are counted, and the count is reported" 
     try testing.expectEqual(@as(?u8, 1), told.key);
     try testing.expectEqual(@as(u64, 3), told.count);
     try testing.expectEqual(null, tally.due(5 + interval_ns));
-    // It goes on: another interval begins with a count, not with a record.
+    // The events go on, so another interval begins with a count, not with a record.
     try testing.expectEqual(Small.Verdict.counted, tally.add(1, 6 + interval_ns));
     try testing.expectEqual(@as(u64, 1), tally.due(6 + 2 * interval_ns).?.count);
-    // It has ended: forgotten after an interval without it, and then new.
+    // The events have ended: after an interval without one the key is forgotten.
     try testing.expectEqual(null, tally.due(9 + 3 * interval_ns));
     try testing.expectEqual(never, tally.deadline());
     try testing.expectEqual(Small.Verdict.record, tally.add(1, 9 + 3 * interval_ns));

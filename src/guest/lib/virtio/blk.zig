@@ -1,8 +1,8 @@
 //! virtio disk (virtio 1.1, section 5.2): one queue, one request at a time.
 //!
-//! A request is three buffers: a header that the device reads, the data, and a status byte that the
-//! device writes. Data passes through one buffer of our own, so that no caller's memory has to be
-//! reachable for a device.
+//! A request has three buffers: a header that the device reads, the data, and a status byte that
+//! the device writes. Data passes through one buffer of ours, so that no device has to reach a
+//! caller's memory.
 
 const std = @import("std");
 const queue_module = @import("queue.zig");
@@ -22,7 +22,7 @@ const header_at = 1024;
 const header_bytes = 16;
 const status_at = header_at + header_bytes;
 const data_at = 4096;
-/// How much memory `init` wants, zeroed and physically contiguous.
+/// The memory that `init` needs, zeroed and physically contiguous.
 pub const memory_bytes = data_at + data_bytes_max;
 
 comptime {
@@ -33,16 +33,16 @@ pub const Kind = enum(u32) { read = 0, write = 1, flush = 4 };
 
 pub const Error = transport_module.Error;
 pub const Failure = error{
-    /// The device says that it could not.
+    /// The device says that it could not serve the request.
     Io,
-    /// The device breaks its own rules and is believed nothing any more.
+    /// The device broke its own rules, so the driver believes nothing that it says any more.
     Broken,
 };
 
 const status_ok: u8 = 0;
 const status_io: u8 = 1;
 const status_unsupported: u8 = 2;
-/// What no device says; still there afterwards, it did not answer at all.
+/// A status that no device writes. If it is still there, the device did not answer at all.
 const status_unwritten: u8 = 0xFF;
 
 pub const Blk = struct {
@@ -81,20 +81,21 @@ pub const Blk = struct {
         return self.transport.features & Feature.blk_flush != 0;
     }
 
-    /// Is this run of sectors on the disk, and no longer than one request takes?
+    /// True: this run of sectors is on the disk, and not longer than one request takes.
     pub fn holds(self: *const Blk, sector: u64, len: usize) bool {
         const count = len / sector_bytes;
         return len > 0 and len % sector_bytes == 0 and len <= data_bytes_max and
             count <= self.sectors and sector <= self.sectors - count;
     }
 
-    /// Where data to be written goes before `start`, and where data read is after `finished`.
+    /// The place of data: those to be written before `start`, and those that were read after
+    /// `finished`.
     pub fn data(self: *const Blk, len: usize) []u8 {
         return self.memory.virtual[data_at..][0..len];
     }
 
-    /// Hand a request to the device, which must have none. `sector` and `len` as `holds` likes
-    /// them; of no meaning for a flush.
+    /// Hand a request to the device, which must have none. `holds` must accept `sector` and `len`;
+    /// they have no meaning for a flush.
     pub fn start(self: *Blk, kind: Kind, sector: u64, len: usize) void {
         std.debug.assert(kind == .flush or self.holds(sector, len));
         const header = self.memory.virtual[header_at..][0..header_bytes];
@@ -117,7 +118,7 @@ pub const Blk = struct {
         if (self.queue.wantsNotify()) self.transport.notify(0);
     }
 
-    /// Is the request done? False: not yet, an interrupt will come.
+    /// True: the request is done. False: not yet, and an interrupt will come.
     pub fn finished(self: *Blk) Failure!bool {
         _ = try self.queue.take() orelse return false;
         return switch (self.status().*) {

@@ -39,7 +39,7 @@ pub const Entropy = struct {
         if (self.queue.wantsNotify()) self.transport.notify(0);
     }
 
-    /// What came; possibly less than was asked for. The caller wipes it after use.
+    /// The bytes that came, possibly fewer than were asked for. The caller wipes them after use.
     pub fn take(self: *Entropy) queue_module.Error!?[]u8 {
         const used = try self.queue.take() orelse return null;
         return self.memory.virtual[buffer_at..][0..used.len];

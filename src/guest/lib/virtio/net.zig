@@ -18,7 +18,7 @@ const buffer_bytes = header_bytes + frame_bytes_max;
 
 const receive_index = 0;
 const transmit_index = 1;
-/// A burst of a full TCP window from every peer fits; what does not is lost like on any wire.
+/// A burst of a full TCP window from every peer fits; further frames are lost, as on any wire.
 const receive_size = 16;
 const transmit_size = 8;
 const ReceiveQueue = queue_module.Queue(receive_size);
@@ -27,7 +27,7 @@ const TransmitQueue = queue_module.Queue(transmit_size);
 const queues_bytes = 4096;
 const receive_at = queues_bytes;
 const transmit_at = receive_at + receive_size * place_bytes;
-/// How much memory `init` wants, zeroed and physically contiguous.
+/// The memory that `init` needs, zeroed and physically contiguous.
 pub const memory_bytes = transmit_at + transmit_size * place_bytes;
 
 comptime {
@@ -44,7 +44,7 @@ pub const Net = struct {
     receive_queue: ReceiveQueue,
     transmit_queue: TransmitQueue,
     mac: [6]u8,
-    /// Frames shorter than their own header: the device's fault, dropped.
+    /// Frames that are shorter than their own header, by the device's fault. They are dropped.
     runts: u32 = 0,
 
     pub fn init(regs: [*]volatile u32, memory: Memory) Error!Net {
@@ -103,7 +103,7 @@ pub const Net = struct {
         while (try self.transmit_queue.take()) |_| {}
         const id = self.transmit_queue.freeId() orelse {
             self.transmit_queue.wantInterrupts(true);
-            // It may have come between the look and the wish.
+            // A buffer may have come back between the look and the wish for an interrupt.
             _ = try self.transmit_queue.take() orelse return null;
             return self.room();
         };
@@ -114,7 +114,7 @@ pub const Net = struct {
 
     pub fn send(self: *Net, frame: Frame, len: usize) void {
         const at = transmit_at + @as(usize, frame.id) * place_bytes + skew_bytes;
-        // All zero: no offload asked for. The device does not write here, so it stays so.
+        // The header is all zero: it asks for no offload. The device does not write here.
         const bytes: u32 = @intCast(header_bytes + len);
         self.transmit_queue.submit(frame.id, self.memory.physical + at, bytes, .to_device);
     }

@@ -9,9 +9,9 @@
 //!
 //! Rules of this file
 //! ------------------
-//! 1. What the device can write is read once, checked, and used from a local copy. An index that
-//!    was never given out, or a length beyond the buffer, makes the queue `Broken` for good.
-//! 2. Which descriptors are free is known from our own memory alone.
+//! 1. A value that the device can write is read once, checked, and used from a local copy. An index
+//!    that was never given out, or a length beyond the buffer, makes the queue `Broken` for good.
+//! 2. Our own memory alone says which descriptors are free.
 
 const std = @import("std");
 const transport = @import("transport.zig");
@@ -61,8 +61,8 @@ pub fn Queue(comptime size: u16) type {
         used_index: u16 = 0,
         /// Bit i: descriptor i is ours.
         free: u64,
-        /// Of a request that the device has, by its first descriptor: all of its descriptors (no
-        /// bits: it is no such request), and how much the device may write.
+        /// For each request that the device has, by its first descriptor: all of its descriptors
+        /// (no bits: there is no such request), and the number of bytes that the device may write.
         held: [size]u64 = @splat(0),
         lens: [size]u32 = @splat(0),
         is_broken: bool = false,
@@ -89,7 +89,7 @@ pub fn Queue(comptime size: u16) type {
             };
         }
 
-        /// A descriptor that the device does not have.
+        /// A free descriptor, which the device does not have.
         pub fn freeId(self: *const Self) ?u16 {
             return if (self.free == 0) null else @ctz(self.free);
         }
@@ -100,8 +100,8 @@ pub fn Queue(comptime size: u16) type {
             self.offer(id);
         }
 
-        /// Give the device one request of several buffers, those it reads before those it writes;
-        /// returns its first descriptor. There must be enough free ones.
+        /// Give the device one request of several buffers, those that it reads before those that it
+        /// writes. The result is the first descriptor. There must be enough free ones.
         pub fn submitChain(self: *Self, parts: []const Part) u16 {
             const head = self.freeId().?;
             var id = head;
@@ -141,7 +141,7 @@ pub fn Queue(comptime size: u16) type {
             self.available[1] = self.available_index;
         }
 
-        /// Does the device want to be notified of what was submitted?
+        /// True: the device wants to be notified of what was submitted.
         pub fn wantsNotify(self: *const Self) bool {
             fence();
             return self.used[0] & no_notify_flag == 0;

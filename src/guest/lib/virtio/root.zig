@@ -1,5 +1,5 @@
-//! Drivers of modern virtio-mmio devices. They own no memory and make no calls: registers and
-//! device-visible memory come in, so that the queues can be tested on the host.
+//! Drivers of modern virtio-mmio devices. They own no memory and make no system calls: their owner
+//! gives them registers and device-visible memory, so that the queues can be tested on the host.
 
 pub const transport = @import("transport.zig");
 pub const queue = @import("queue.zig");

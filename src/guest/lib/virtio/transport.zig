@@ -58,7 +58,7 @@ pub var on_load: ?*const fn (regs: [*]volatile u32, register: usize) void = null
 /// Called at each fence on the host: what stands before it is there for a device to see.
 pub var on_fence: ?*const fn () void = null;
 
-/// Accesses before it are seen, by the device and by us, before those behind it.
+/// A fence: the device and we see the accesses before it before those behind it.
 pub fn fence() void {
     if (!is_guest) if (on_fence) |look| look();
     if (is_guest) {
@@ -70,7 +70,7 @@ pub const Error = error{ NotVirtio, WrongDevice, FeaturesRefused, QueueUnavailab
 
 pub const Transport = struct {
     regs: [*]volatile u32,
-    /// What was agreed upon.
+    /// The features that were agreed upon.
     features: u64 = 0,
 
     /// Reset the device and agree on features: all of `required` or none at all.
@@ -164,8 +164,8 @@ pub const Transport = struct {
         self.store(Reg.queue_notify, queue);
     }
 
-    /// Take the device's interrupt line down. To be done before looking at the queues, so that
-    /// what comes after the look raises it again.
+    /// Take the device's interrupt line down. The driver does this before it looks at the queues,
+    /// so that a buffer after the look raises the line again.
     pub fn acknowledgeInterrupt(self: Transport) void {
         self.store(Reg.interrupt_ack, self.regs[Reg.interrupt_status] & 3);
         fence();
@@ -174,8 +174,8 @@ pub const Transport = struct {
     /// Bytes of the device's configuration, read anew until they belong together.
     pub fn readConfig(self: Transport, out: []u8) void {
         const bytes: [*]volatile u8 = @ptrCast(self.regs + Reg.config);
-        // The configuration of our devices never changes; a device whose generation never settles
-        // shall not hang us.
+        // The configuration of our devices never changes. A device whose generation never settles
+        // must not hang us.
         for (0..16) |_| {
             const before = self.load(Reg.config_generation);
             for (out, 0..) |*byte, i| byte.* = bytes[i];

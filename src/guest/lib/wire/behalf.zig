@@ -1,12 +1,13 @@
-//! `SO` v1: what dsoftbusd asks of statefsd on behalf of a peer: an `SF` frame, and around it who
-//! asked, until when it may be begun, and under which name it is asked again after a lost session.
+//! `SO` v1: a request of dsoftbusd at statefsd on behalf of a peer. It holds an `SF` frame. Around
+//! it stand the peer, the deadline until which the store may begin, and the name under which the
+//! peer repeats the call after a lost session.
 //!
 //!      0  `SO`, version 1, op 1          32  digest of what was asked, 16 bytes
 //!      4  deadline_ns u64, 0: none       48  peer_len u8, 1..64
 //!     12  call id u64, 0: no name        49  peer, then the frame of `SF`
 //!     20  reserved, 12 zeros
 //!
-//! The answer is `SO`, 1, 0x81, how it ended u8, and the frame of `SF` that answers.
+//! The answer is `SO`, 1, 0x81, the ending u8, and the frame of `SF` that answers.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -20,7 +21,7 @@ const op_ask: u8 = 1;
 
 pub const peer_bytes_max = contract.bus.device_id_bytes_max;
 pub const digest_bytes = contract.journal.digest_bytes;
-/// Before the frame of `SF`, at most.
+/// The most bytes before the frame of `SF`.
 pub const head_bytes_max = 49 + peer_bytes_max;
 pub const reply_head_bytes = 5;
 const reserved_bytes = 12;
@@ -35,15 +36,15 @@ pub const Call = struct {
     /// Epoch and number, as docs/spec/session.md has them under *Repeated calls*. The upper half 0:
     /// the call has no name, and nothing is kept of it.
     id: u64 = 0,
-    /// The digest of what was asked, so that nothing else is taken for a repetition.
+    /// The digest of the request, so that no other request counts as its repetition.
     digest: Digest = @splat(0),
     /// A frame of `SF`.
     frame: []const u8,
 };
 
-/// How a call ended, beside the status of the store.
+/// The ending of a call, beside the status of the store.
 pub const Ending = enum(u8) {
-    /// It was carried out, or refused, now.
+    /// The store carried it out, or refused it, now.
     now = 0,
     /// It is a repetition, and has the answer of the first time. Nothing was done again.
     repeated = 1,
@@ -55,12 +56,12 @@ pub const Ending = enum(u8) {
     _,
 };
 
-/// Whether these bytes are meant to be a call at all.
+/// True: these bytes are meant to be a call.
 pub fn isCall(bytes: []const u8) bool {
     return bytes.len >= 2 and std.mem.eql(u8, bytes[0..2], magic);
 }
 
-/// Null if these bytes are not a call.
+/// The call in these bytes; null: they are not a call.
 pub fn decodeCall(bytes: []const u8) ?Call {
     if (!cursor.hasHeader(bytes, magic, version, op_ask)) return null;
     return decodeTail(bytes[4..]) catch null;
@@ -102,7 +103,7 @@ pub fn encodeReplyHead(buffer: *[reply_head_bytes]u8, ending: Ending) void {
     buffer.* = .{ magic[0], magic[1], version, op_ask | cursor.reply_bit, @intFromEnum(ending) };
 }
 
-/// Null if these bytes are not an answer.
+/// The answer in these bytes; null: they are not an answer.
 pub fn decodeReply(bytes: []const u8) ?Reply {
     if (bytes.len < reply_head_bytes) return null;
     if (!cursor.hasHeader(bytes, magic, version, op_ask | cursor.reply_bit)) return null;

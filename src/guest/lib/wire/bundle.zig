@@ -44,7 +44,7 @@ pub fn encodeListReply(buffer: []u8, op: Op, status: Status, count: u16) cursor.
     return writer.done();
 }
 
-/// Header of the answer to fetch-image; the image follows at `image_header_bytes`.
+/// Write the header of the answer to fetch-image; the image follows at `image_header_bytes`.
 pub fn encodeImageHeader(buffer: []u8, status: Status, image_len: u32) cursor.Error![]u8 {
     var writer = try replyHeader(buffer, .fetch_image, status);
     try writer.int(u32, image_len);

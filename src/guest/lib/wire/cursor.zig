@@ -1,4 +1,4 @@
-//! Bounded little-endian reader and writer that every codec here is built on.
+//! The bounded little-endian reader and writer on which every codec here is built.
 
 const std = @import("std");
 
@@ -9,7 +9,7 @@ pub const Error = error{
     NoRoom,
 };
 
-/// Bit of the operation byte that marks a reply.
+/// The bit of the operation byte that marks a reply.
 pub const reply_bit: u8 = @import("contract").gateway.reply_bit;
 
 pub const Reader = struct {
@@ -67,7 +67,7 @@ pub const Writer = struct {
     }
 };
 
-/// Does `frame` start with this magic, version and operation?
+/// True: `frame` starts with this magic, version and operation.
 pub fn hasHeader(bytes: []const u8, magic: *const [2]u8, version: u8, op: u8) bool {
     return bytes.len >= 4 and bytes[0] == magic[0] and bytes[1] == magic[1] and
         bytes[2] == version and bytes[3] == op;

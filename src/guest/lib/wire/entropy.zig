@@ -13,7 +13,7 @@ pub const reply_header_bytes = 7;
 
 pub const Status = enum(u8) { ok = 0, malformed = 2, io = 4, _ };
 
-/// How many bytes are asked for; null if the request is malformed.
+/// The number of bytes that a request asks for; null if it is malformed.
 pub fn decodeRequest(frame: []const u8) ?u16 {
     if (frame.len != request_bytes) return null;
     if (!cursor.hasHeader(frame, magic, version, read_op)) return null;
@@ -22,7 +22,7 @@ pub fn decodeRequest(frame: []const u8) ?u16 {
 }
 
 pub fn encodeRequest(buffer: []u8, len: u16) cursor.Error![]u8 {
-    std.debug.assert(len != 0 and len <= bytes_max); // any other is refused
+    std.debug.assert(len != 0 and len <= bytes_max); // the service refuses any other
     var writer = try Writer.frame(buffer, magic, version, read_op);
     try writer.int(u16, len);
     return writer.done();

@@ -1,6 +1,6 @@
-//! `DS` v1 and v2: what dsoftbusd does for services of its own node. Version 2 names the peer that
-//! is asked; version 1 names none, and is for nodes that have one. Answers name nobody: they have
-//! the form of version 1.
+//! `DS` v1 and v2: requests of services at the dsoftbusd of their own node. Version 2 names the
+//! peer to be asked. Version 1 names none, and is for nodes with one peer. Answers have the form of
+//! version 1, which names no peer.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -14,7 +14,7 @@ pub const version_to_peer: u8 = contract.front.version_to_peer;
 /// A device id.
 pub const peer_bytes_max = contract.bus.device_id_bytes_max;
 pub const name_bytes_max = contract.front.name_bytes_max;
-/// A path of a package with its scheme, the longest text there is.
+/// A path of a package with its scheme, which is the longest text.
 pub const path_bytes_max = contract.front.path_bytes_max;
 pub const package_read_bytes_max = contract.front.package_read_bytes_max;
 /// A frame of the state store, either way.
@@ -37,7 +37,7 @@ pub const Request = union(enum) {
     package_open: []const u8,
     package_read: PackageRead,
     package_close: u32,
-    /// A frame of `SF`; whether it is a good one is for the node to say that is asked.
+    /// A frame of `SF`. The node that is asked judges it.
     state: []const u8,
 };
 
@@ -100,7 +100,7 @@ fn decodeTail(op: Op, tail: []const u8) ?Request {
     return null;
 }
 
-/// Whether a path is a good one is for the node to say that is asked.
+/// The node that is asked judges the path.
 fn pathOf(tail: []const u8) ?[]const u8 {
     if (tail.len == 0 or tail[0] > path_bytes_max) return null;
     return if (tail.len == 1 + @as(usize, tail[0])) tail[1..] else null;
@@ -183,7 +183,7 @@ pub fn encodePackageReply(buffer: []u8, op: Op, tail: []const u8) cursor.Error![
     return writer.done();
 }
 
-/// A good answer to a state request: the other node's frame, whatever it says.
+/// A good answer to a state request: the frame of the other node, whatever it says.
 pub fn encodeStateReply(buffer: []u8, inner: []const u8) cursor.Error![]u8 {
     if (inner.len > state_reply_max) return error.NoRoom;
     const op = @intFromEnum(Op.state) | cursor.reply_bit;

@@ -36,14 +36,14 @@ pub const Append = struct {
     fields: []const u8 = "",
 };
 
-/// In which room a note is kept: what fills one displaces nothing of another.
+/// The room in which a note is kept. A full room displaces nothing of another one.
 pub const Room = enum(u8) {
-    /// With what services append.
+    /// The room of the records that services append.
     plain = 0,
-    /// What authenticated peers changed, or were refused to, and what policyd decided: no stranger
-    /// is the cause of such a note.
+    /// Changes of authenticated peers, refused or not, and decisions of policyd. A stranger cannot
+    /// cause such a note.
     audit = 1,
-    /// What was refused of strangers: the first of a source and interval is kept, the others are
+    /// Refusals of strangers: the first one of a source and interval is kept, the others are
     /// counted.
     refusal = 2,
 };
@@ -57,7 +57,7 @@ pub const Query = struct { since_ns: u64, max: u16 };
 
 pub const Body = union(enum) { append: Append, query: Query, stats, note: Note };
 
-/// What a reply repeats of its request. A nonce makes it version 2.
+/// The part of a request that its reply repeats. A nonce makes it version 2.
 pub const Header = struct { op: Op, nonce: ?u64 = null };
 
 pub const Request = struct { header: Header, body: Body };
@@ -212,13 +212,13 @@ pub fn replyTail(frame: []const u8, header: Header) ?Reader {
     return reader;
 }
 
-/// Id of the record that a good answer to append speaks of.
+/// The id of the new record in a good answer to append.
 pub fn decodeAppendReply(frame: []const u8, nonce: ?u64) ?u64 {
     return decodeRecordReply(frame, .{ .op = .append, .nonce = nonce });
 }
 
-/// The same of a note. A note that was counted has the id of the record it is counted in, or will
-/// be.
+/// The id in a good answer to a note. A note that was counted has the id of the record that counts
+/// it, or will count it.
 pub fn decodeNoteReply(frame: []const u8, nonce: ?u64) ?u64 {
     return decodeRecordReply(frame, .{ .op = .note, .nonce = nonce });
 }

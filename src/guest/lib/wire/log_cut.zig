@@ -1,11 +1,11 @@
-//! A log's answer, made shorter for a peer, which takes less than the log's own clients.
+//! Cuts an answer of the log for a peer, which takes less than the log's own clients.
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
 const log = @import("log.zig");
 
-/// A good answer to query, in place, with the first records that fit whole; null if these bytes
-/// are not such an answer, or not even one without records fits.
+/// Cut a good answer to query in place, to the first records that fit whole. Null: these bytes are
+/// not such an answer, or not even one without records fits.
 pub fn cutQueryReply(frame: []u8, bytes_max: usize) ?[]u8 {
     if (frame.len < 4 or frame[3] != @intFromEnum(log.Op.query) | cursor.reply_bit) return null;
     var header: log.Header = .{ .op = .query };
@@ -62,7 +62,7 @@ test "a query reply is cut behind a whole record, at whatever length" {
             while (try records.next()) |found| try std.testing.expectEqualDeep(record, found);
             try std.testing.expect(records.reader.atEnd());
         }
-        // Bytes that are not a whole answer to a query are not passed on as one.
+        // Bytes that are not a whole answer to a query do not count as one.
         for (0..frame.len) |len| {
             var copy = whole;
             try std.testing.expectEqual(null, cutQueryReply(copy[0..len], 512));

@@ -18,7 +18,7 @@ pub const Record = struct {
     id: u64,
     time_ns: u64,
     level: Level,
-    /// The service that wrote it, as the kernel says.
+    /// The service that wrote the record, as the kernel says.
     service: u64,
     scope: []const u8,
     message: []const u8,
@@ -39,7 +39,7 @@ pub fn putRecord(writer: *Writer, record: Record) cursor.Error!void {
     try writer.int(u8, @intFromEnum(record.level));
     try writer.int(u64, record.service);
     try putTexts(writer, record.scope, record.message, record.fields);
-    // A log is cut behind whole records by what that says.
+    // A cut behind whole records follows this length.
     std.debug.assert(writer.len - start == record.encodedLen());
 }
 

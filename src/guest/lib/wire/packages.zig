@@ -115,7 +115,7 @@ fn putPath(writer: *Writer, path: []const u8) cursor.Error!void {
     try writer.put(path);
 }
 
-/// Every failure: no tail.
+/// Encode a failure, which has no tail.
 pub fn encodeRefusal(buffer: []u8, op: Op, status: Status) cursor.Error![]u8 {
     return (try replyHeader(buffer, op, status)).done();
 }
@@ -175,7 +175,7 @@ pub const Page = struct {
 
     pub fn done(self: *Page, next: u32, is_last: bool) []u8 {
         const frame = self.writer.done();
-        // Pages that are empty and not the last would be asked for without end.
+        // A client would ask without end for pages that are empty and not the last.
         std.debug.assert(self.count != 0 or is_last);
         std.debug.assert(frame.len <= reply_bytes_max);
         std.mem.writeInt(u32, frame[5..9], next, .little);
@@ -185,7 +185,7 @@ pub const Page = struct {
     }
 };
 
-/// A good answer's tail. Null: these bytes are not an answer to `op`.
+/// The tail of a good answer. Null: these bytes are not an answer to `op`.
 pub const Reply = struct { status: Status, tail: Reader };
 
 pub fn decodeReply(frame: []const u8, op: Op) ?Reply {
@@ -230,7 +230,7 @@ pub const Listing = struct {
 
     pub const Entry = struct { kind: Kind, size: u64, name: []const u8 };
 
-    /// Null after the last one, or where the page does not hold what it promises.
+    /// The next entry. Null: it was the last one, or the page does not hold what it promises.
     pub fn next(self: *Listing) ?Entry {
         if (self.left == 0) return null;
         self.left -= 1;

@@ -1,4 +1,4 @@
-//! `PO` v2: may this service use that capability? Served by policyd.
+//! `PO` v2, served by policyd: it asks whether a service may use a capability.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -33,7 +33,7 @@ pub fn decodeRequest(frame: []const u8) Decoded {
     const known = refusal.op == .check_cap or refusal.op == .check_cap_delegated;
     if (frame[2] != version or !known) refusal.status = .unsupported;
     if (frame.len < 8) return .{ .refusal = refusal };
-    // Other versions have no nonce here, so nothing of theirs is echoed.
+    // Other versions have no nonce here, so the reply echoes none.
     if (frame[2] == version) refusal.nonce = std.mem.readInt(u32, frame[4..8], .little);
     if (refusal.status == .unsupported or frame.len < 17) return .{ .refusal = refusal };
     const len: usize = frame[16];

@@ -1,5 +1,6 @@
-//! Codecs of the frames in docs/spec/local-services.md. No syscalls, no clock, no allocation:
-//! a decoder borrows from the frame it is given, an encoder writes into the caller's buffer.
+//! Codecs of the frames in docs/spec/local-services.md. They make no system calls, read no clock
+//! and allocate nothing: a decoder borrows from its frame, an encoder writes into the caller's
+//! buffer.
 //!
 //! A service's decoder never fails: bytes from another service become either a request or the
 //! refusal that answers them, so that every request gets an answer and none can stop a service.

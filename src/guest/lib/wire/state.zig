@@ -23,7 +23,7 @@ pub const Request = struct {
     value: []const u8 = "",
     limit: u16 = 0,
     txn: u64 = 0,
-    /// Which piece of a value.
+    /// The piece of a value.
     offset: u32 = 0,
     length: u16 = 0,
     after: []const u8 = "",
@@ -34,7 +34,7 @@ pub const Refusal = struct { op: Op, status: Status };
 
 pub const Decoded = union(enum) { request: Request, refusal: Refusal };
 
-/// Lengths and UTF-8 are checked here; paths are for the server to judge.
+/// The decoder checks lengths and UTF-8; the server judges paths.
 pub fn decodeRequest(frame: []const u8) Decoded {
     var refusal: Refusal = .{ .op = .sync, .status = .malformed };
     if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic)) return .{ .refusal = refusal };
@@ -150,7 +150,7 @@ pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
     return writer.done();
 }
 
-/// Header, status and nonce of a reply; its tail, if it has one, is the caller's to put.
+/// Write header, status and nonce of a reply. The caller puts its tail, if it has one.
 pub fn startReply(buffer: []u8, op: Op, status: Status, nonce: ?u64) cursor.Error!Writer {
     const version: u8 = if (nonce == null) 1 else 2;
     var writer = try Writer.frame(buffer, magic, version, @intFromEnum(op) | cursor.reply_bit);
@@ -172,7 +172,7 @@ pub fn encodeFailure(buffer: []u8, op: Op, status: Status, nonce: ?u64) cursor.E
     return writer.done();
 }
 
-/// A piece of a value: how long all of it is, and which value it is of.
+/// A piece of a value, with the length and the version of the whole value.
 pub const Piece = struct { total: u32 = 0, version: u64 = 0, bytes: []const u8 = "" };
 
 pub fn putPiece(writer: *Writer, piece: Piece) cursor.Error!void {
@@ -193,7 +193,8 @@ pub fn pieceOf(reply: Reply) ?Piece {
     return if (reader.atEnd()) .{ .total = total, .version = version, .bytes = bytes } else null;
 }
 
-/// To what is not a request, or is not let through: five bytes, whatever the operation.
+/// The answer to bytes that are not a request, or to a request that is not let through: five bytes,
+/// whatever the operation.
 pub fn encodeRefusal(buffer: []u8, refusal: Refusal) cursor.Error![]u8 {
     return (try startReply(buffer, refusal.op, refusal.status, null)).done();
 }
@@ -272,12 +273,12 @@ test "a list that begins behind a key, and every truncation of it" {
     try testing.expectEqualSlices(u8, &frame, try encodeRequest(&buffer, request));
     try testing.expectEqualDeep(request, decodeRequest(&frame).request);
     for (0..frame.len) |len| {
-        // At the end of the prefix it is the list from the beginning.
+        // At the end of the prefix this is the list from the beginning.
         if (len == 15) continue;
         try testing.expectEqual(Status.malformed, decodeRequest(frame[0..len]).refusal.status);
     }
     try testing.expectEqualStrings("", decodeRequest(frame[0..15]).request.after);
-    // An empty one is not a key.
+    // An empty text is not a key.
     const empty = frame[0..15] ++ "\x00\x00";
     try testing.expectEqual(Status.malformed, decodeRequest(empty).refusal.status);
 }

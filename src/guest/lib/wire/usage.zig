@@ -1,5 +1,5 @@
-//! `US` v1, answered by every service: what it holds, in numbers. The frames are in
-//! docs/spec/kernel-abi.md.
+//! `US` v1, which every service answers with the numbers of things that it holds.
+//! docs/spec/kernel-abi.md has the frames.
 
 const std = @import("std");
 
@@ -8,7 +8,7 @@ const reply_head = "US\x01\x81";
 pub const numbers_max = 8;
 pub const reply_bytes_max = reply_head.len + 1 + 2 * numbers_max;
 
-/// How many capabilities the service holds, and what it has to say of its own.
+/// The number of capabilities that the service holds, and its own numbers.
 pub fn encodeReply(buffer: *[reply_bytes_max]u8, capabilities: u16, own: []const u16) []const u8 {
     std.debug.assert(own.len < numbers_max);
     var out: std.Io.Writer = .fixed(buffer);

@@ -8,7 +8,7 @@ const wire = @import("wire");
 const bundle_frames = wire.bundle;
 pub const Shelf = @import("shelf.zig").Shelf;
 
-/// What one message of the kernel carries.
+/// The bytes that one message of the kernel carries.
 pub const reply_bytes_max = 8192;
 /// Refusals reported on the console; further ones are answered just the same.
 pub const denials_told_max = 8;
@@ -23,7 +23,7 @@ pub const Bundles = struct {
     build: []const u8 = default_build,
     denials_told: u8 = 0,
 
-    /// From this service's section of the node configuration; borrows the text from it.
+    /// Read this service's section of the node configuration; the text is borrowed from it.
     pub fn parse(section: []const u8) error{ Malformed, UnknownTag }!Bundles {
         var bundles: Bundles = .{};
         var each = records.iterate(section);
@@ -105,7 +105,7 @@ const FakeGate = struct {
     }
 };
 
-/// A node without a package image, unless it has one of so many bundles.
+/// A shelf without a package image, or with one of this many bundles.
 const FakeShelf = struct {
     bundles: ?u16 = null,
 

@@ -1,4 +1,5 @@
-//! bundlemgrd: what is installed (`BN` v1), for senders that policyd permits `bundle.query`.
+//! bundlemgrd lists the installed bundles (`BN` v1), for senders that policyd permits
+//! `bundle.query`.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -16,7 +17,7 @@ const files_timeout_ns = 300 * std.time.ns_per_ms;
 
 const capability = "bundle.query";
 
-/// What the core asks and reports about a sender.
+/// The core asks this about a sender, and reports refusals to it.
 const Gate = struct {
     policy: svc.Policy,
 

@@ -1,14 +1,14 @@
-//! What packagefsd says of the package image. `Files` is how it is asked:
+//! The package image, as packagefsd describes it. `Files` asks packagefsd:
 //!
 //!     fn call(self: *Files, request: []const u8, reply: []u8) ?[]const u8
 //!
-//! Each request starts anew: packagefsd knows, this does not remember.
+//! The shelf remembers nothing: each request asks packagefsd anew.
 
 const std = @import("std");
 const wire = @import("wire");
 const packages = wire.packages;
 
-/// Longest file that is copied into the bundle image: one message of packagefsd.
+/// The longest file that is copied into the bundle image: one message of packagefsd.
 const file_bytes_max = packages.read_bytes_max;
 /// A page of the list goes on where the last one ended; more than an image has entries.
 const pages_max = 65_536;
@@ -22,7 +22,7 @@ pub fn Shelf(comptime Files: type) type {
         file_page: [packages.reply_bytes_max]u8 = undefined,
         file: [packages.reply_bytes_max]u8 = undefined,
 
-        /// How many bundles there are, each version counted; null without an image.
+        /// The number of bundles, each version counted; null without an image.
         pub fn count(self: *Self) ?u16 {
             var walk: Walk = .{ .path = "" };
             var found: u16 = 0;
@@ -79,7 +79,7 @@ pub fn Shelf(comptime Files: type) type {
             path: []const u8,
             page: ?packages.Listing = null,
             pages: u32 = 0,
-            /// packagefsd has answered, so far.
+            /// packagefsd has answered every request so far.
             is_good: bool = false,
 
             fn next(self: *Walk, files: *Files, buffer: []u8) ?packages.Listing.Entry {

@@ -1,6 +1,6 @@
-//! The world of a node of the bus, as a service of this system has it: netstackd, rngd, the
-//! services that the gateway knows, and the console. No function of it waits, except for netstackd,
-//! rngd and init, which answer from memory.
+//! The edge of a node of the bus in a service of this system: netstackd, rngd, the services that
+//! the gateway knows, and the console. Its functions wait for netstackd, rngd and init alone, which
+//! answer from memory.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -43,7 +43,7 @@ pub const Edge = struct {
     }
 
     pub fn accept(self: *Edge) ?outside.Accepted {
-        // One that cannot be watched makes room for the next.
+        // A connection that cannot be watched makes room for the next one.
         while (self.net.accept(self.listener) catch null) |accepted| {
             const id = self.watched(accepted.id) orelse continue;
             return .{ .socket = id, .ip = accepted.peer.ip };
@@ -84,7 +84,7 @@ pub const Edge = struct {
     pub fn say(self: *Edge, ip: [4]u8, packet: []const u8) bool {
         const to: sock.Address = .{ .ip = ip, .port = dsoftbus.announce.port };
         self.net.sendTo(self.udp, to, packet) catch |err| {
-            // Announces go out all the time, so this is where it is noticed.
+            // Announces go out all the time, so a netstackd that is gone is noticed here.
             if (err == error.NotFound or err == error.Broken) self.loseNet();
             return false;
         };

@@ -1,6 +1,6 @@
-//! dsoftbusd: the node of the bus in `lib/dsoftbus` as a service. One thread, one loop: everything
-//! that happens is a message to the server endpoint or a deadline; what it means, and what is done
-//! about it, the node decides.
+//! dsoftbusd runs the node of the bus in `lib/dsoftbus` as a service, in one thread with one loop.
+//! Every event is a message to the server endpoint or a deadline. The node decides what it means
+//! and what to do about it.
 
 const std = @import("std");
 const os = @import("os");
@@ -21,7 +21,7 @@ const Daemon = struct {
     edge: Edge,
     node: Node,
     config: dsoftbus.config.Config,
-    /// As long as the longest message there is, so that nothing a client sends fails to be
+    /// The buffer is as long as the longest message, so that every message of a client can be
     /// received.
     inbox: [os.abi.payload_bytes_max]u8,
 };
@@ -54,10 +54,10 @@ fn load(daemon: *Daemon) !void {
     try dsoftbus.config.parse(&daemon.config, records, records);
 }
 
-/// The next message; null: something is due.
+/// The next message; null: the deadline has come.
 fn next(daemon: *Daemon) !?os.Message {
     const at = daemon.node.deadline();
-    // 0 would mean to wait for ever: the past is as good and says what is meant.
+    // 0 would mean to wait for ever. Any other instant of the past means not to wait.
     const until = if (daemon.node.isHot()) 1 else if (at == dsoftbus.edge.never) 0 else @max(at, 1);
     return os.recv(os.abi.slot.server_recv, &daemon.inbox, until) catch |err| switch (err) {
         error.TimedOut => null,

@@ -1,5 +1,6 @@
 //! The node configuration `NXCF`: checks on the whole blob, its sections, and init's own section.
-//! Layout in docs/spec/node-config.md. Pure: bytes in, values or a named refusal out.
+//! docs/spec/node-config.md has the layout. The file is pure: bytes come in, values or a named
+//! refusal go out.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -30,7 +31,7 @@ pub const Error = error{
     Repeated,
 };
 
-/// Total length, as the header claims it; the caller reads that much before `parse`.
+/// The total length that the header claims; the caller reads that much before `parse`.
 pub fn totalBytes(header: *const [header_bytes]u8) Error!usize {
     if (!std.mem.eql(u8, header[0..4], contract.node.magic)) return error.BadMagic;
     const version = std.mem.readInt(u16, header[4..6], .little);

@@ -1,4 +1,5 @@
-//! Which device goes to which service: a slot of the board, if the right kind of device is in it.
+//! The devices of services: each service has a slot of the board, if the right kind of device is
+//! in it.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -12,7 +13,7 @@ const modern: u32 = 2;
 /// A register of a virtio-mmio device, in words: 0 written to it resets the device.
 const status_register = 0x070 / 4;
 
-/// A slot that is not there is another device, or none: no service may have its registers.
+/// Behind the last slot there is another device, or none: no service may have its registers.
 fn addressOf(slot: u32) u64 {
     std.debug.assert(slot < slots);
     return slots_base + slot * slot_bytes;
@@ -21,8 +22,8 @@ fn addressOf(slot: u32) u64 {
 const Slot = contract.node.DeviceSlot;
 const Owner = struct { service: []const u8, slot: u32, device_id: u32 };
 
-/// Two disks look alike, so a device is known by its place. Whether the package disk is read-only
-/// is for its driver to see.
+/// Two disks look alike, so a device is known by its place. The driver of the package disk sees
+/// whether it is read-only.
 const owners = [_]Owner{
     .{ .service = "netstackd", .slot = @intFromEnum(Slot.network), .device_id = 1 },
     .{ .service = "rngd", .slot = @intFromEnum(Slot.entropy), .device_id = 4 },
@@ -30,7 +31,7 @@ const owners = [_]Owner{
     .{ .service = "packagefsd", .slot = @intFromEnum(Slot.packages), .device_id = 2 },
 };
 
-/// Device id of every slot; 0 = nothing there.
+/// The device id of every slot; 0: there is no device.
 pub const Map = struct {
     ids: [slots]u32 = @splat(0),
 

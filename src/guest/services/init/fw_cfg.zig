@@ -1,5 +1,5 @@
-//! QEMU's firmware configuration device, through its byte port: how the host hands over the node
-//! configuration.
+//! QEMU's firmware configuration device, through its byte port. The host hands over the node
+//! configuration by it.
 
 const builtin = @import("builtin");
 const std = @import("std");
@@ -53,7 +53,7 @@ pub const FwCfg = struct {
         return error.NoFile;
     }
 
-    /// The next bytes of what is selected.
+    /// Read the next bytes of the selected file.
     pub fn read(self: FwCfg, buffer: []u8) void {
         if (builtin.is_test) return device.read(buffer);
         const data: *volatile u8 = @ptrFromInt(self.registers);

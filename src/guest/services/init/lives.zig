@@ -1,15 +1,16 @@
-//! Which services are started again when they broke, and how often: a bounded number of times in a
-//! row. One that breaks at once breaks again, and a system that tries for ever says nothing.
+//! The lives of services: a service of the system that broke starts again, a bounded number of
+//! times in a row. A service that breaks at once breaks again, and a system that tries for ever
+//! never reports it.
 
 const std = @import("std");
 
-/// In a row.
+/// Restarts in a row.
 pub const restarts_max = 3;
 /// A life of this length ends a row.
 pub const good_ns: u64 = 60 * std.time.ns_per_s;
 
-/// The system's own: others rely on them for as long as the node lives. Whether any other program
-/// may begin anew, only its owner can say.
+/// The services of the system, on which others rely for as long as the node lives. Only its owner
+/// can say whether any other program may begin anew.
 const lasting = [_][]const u8{
     "bundlemgrd", "dsoftbusd", "logd",   "netstackd", "packagefsd",
     "policyd",    "rngd",      "samgrd", "statefsd",
@@ -28,7 +29,7 @@ pub const Lives = struct {
         self.begun_ns = now_ns;
     }
 
-    /// The number of the restart that is to come, from 1 on; null: no more.
+    /// The number of the next restart, from 1 on; null: there is none.
     pub fn next(self: *Lives, now_ns: u64) ?u8 {
         if (now_ns -| self.begun_ns >= good_ns) self.restarts = 0;
         std.debug.assert(self.restarts <= restarts_max);

@@ -1,5 +1,5 @@
-//! What init does after start-up: answer `RT` requests, report services that end, and start those
-//! again that broke. The kernel says which service asks; a request without a permission is denied.
+//! After start-up init answers `RT` requests, reports services that end, and starts those again
+//! that broke. The kernel says which service asks; init denies a request without a permission.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -44,7 +44,8 @@ pub const Server = struct {
         os.reply(request, &reply);
     }
 
-    /// Permission first: a caller learns nothing about services it may not reach.
+    /// The permission is asked first, so that a caller learns nothing about services that it may
+    /// not reach.
     fn route(self: *const Server, request: os.Message, slot: *os.Slot) Status {
         const bytes = request.payload;
         if (bytes.len < 6 or bytes[4] != bytes.len - 5 or bytes[4] > config.name_bytes_max) {
@@ -88,7 +89,7 @@ pub const Server = struct {
         const service = for (self.services) |*service| {
             if (service.pid == report.pid) break service;
         } else null;
-        std.debug.assert(report.pid != 0); // that is the number of all that do not run
+        std.debug.assert(report.pid != 0); // services that do not run have that number
         const name = if (service) |known| known.name else "?";
         const is_crash = report.reason != 0;
         if (is_crash) {
@@ -99,7 +100,7 @@ pub const Server = struct {
         if (service) |known| self.follow(known, is_crash or report.code == os.exit_again);
     }
 
-    /// What comes after the end of a service: its next life, if it broke and may have one.
+    /// After the end of a service comes its next life, if it broke and may have one.
     fn follow(self: *Server, service: *spawn.Service, is_broken: bool) void {
         if (self.map.slotOf(service.name)) |slot| devices.reset(slot) catch |err| {
             os.print(marker.init_not_reset, .{ service.name, @errorName(err) });
@@ -120,8 +121,8 @@ pub const Server = struct {
         service.bury();
     }
 
-    /// A registry that began anew knows no service. init introduces all that run, because the
-    /// registry takes no other's word for a service.
+    /// A registry that began anew knows no service. init introduces those that run, because the
+    /// registry believes no other sender about a service.
     fn introduce(self: *const Server, samgrd: *const spawn.Service) void {
         for (self.services) |*service| {
             if (service.pid == 0 or service == samgrd) continue;

@@ -22,10 +22,10 @@ pub const Error = os.Error || error{NotInArchive};
 pub const Service = struct {
     name: []const u8,
     id: u64,
-    /// 0: it does not run.
+    /// The pid of the service; 0: it does not run.
     pid: u32 = 0,
-    /// Its server endpoint. init keeps it, so that a SEND slot to it reaches the service's next
-    /// life, too, and requests that came meanwhile are answered.
+    /// Its server endpoint. init keeps it, so that a SEND slot to it reaches the next life of the
+    /// service, too, and requests that came meanwhile get an answer.
     endpoint: Slot,
     lives: lives.Lives = .{},
 
@@ -58,7 +58,7 @@ pub const Service = struct {
         self.lives.begin(os.nsec());
     }
 
-    /// It will not run again: its clients learn so.
+    /// The service will not run again, and its clients learn so.
     pub fn bury(self: *Service) void {
         os.sys.capClose(self.endpoint);
     }

@@ -1,11 +1,11 @@
 //! The log: what may be appended, where it is kept, and the answers to queries.
 //!
 //! Rules of this file
-//! 1. What services append, what was decided about peers and services, and what was refused of
-//!    strangers have rooms of their own: none displaces anything of another.
-//! 2. What is not kept is counted, and the count becomes a record: refused appends of senders that
-//!    do not wait for the answer, refusals beyond the first of a source and interval, displaced
-//!    records.
+//! 1. Records of services, decisions about peers and services, and refusals of strangers have rooms
+//!    of their own. No room displaces anything of another one.
+//! 2. A record that is not kept is counted, and the count becomes a record. This holds for refused
+//!    appends of senders that do not wait for the answer, for refusals beyond the first of a source
+//!    and interval, and for displaced records.
 
 const std = @import("std");
 const audit = @import("contract").audit;
@@ -27,7 +27,7 @@ const scope_bytes_max = 32;
 /// The sender of a frame, as the kernel says, and whether it awaits the answer.
 pub const Sender = struct { id: u64, is_waiting: bool = true };
 
-/// Which service refused which sender.
+/// A service, and the sender that it refused.
 const Refused = struct {
     sender: u64,
     source: Padded(log.source_bytes_max),
@@ -40,7 +40,8 @@ pub const Log = struct {
     rooms: rooms.Rooms = .{},
     limiter: Limiter = .{},
     refusals: tally.Tally(Refused, sources_max) = .{},
-    /// Records refused by the limiter whose senders do not know it, and when that is reported.
+    /// Records that the limiter refused without their senders' knowledge, and the instant of the
+    /// report.
     untold: u64 = 0,
     tell_ns: u64 = never,
     /// For each room: how many displaced records were reported, and when the rest will be.
@@ -75,7 +76,7 @@ pub const Log = struct {
         now_ns: u64,
         out: []u8,
     ) ![]const u8 {
-        // Spoofing is looked for before anything is cut off the end.
+        // The check for spoofed fields comes before anything is cut off the end.
         if (fields.claimIdentity(record.fields)) return status(out, header, .invalid);
         const verdict = self.limiter.admit(sender.id, now_ns);
         if (verdict != .admitted) {
@@ -85,8 +86,8 @@ pub const Log = struct {
         return self.keep(header, .plain, record, sender.id, "", now_ns, out);
     }
 
-    /// Not limited: a room of its own is all that a flood of decisions can fill, each peer its part
-    /// of it, and refusals are counted instead.
+    /// Take a note. Notes have no limiter: a flood of decisions can only fill their room, and each
+    /// peer its part of that room; refusals are counted instead.
     fn take(
         self: *Log,
         header: log.Header,
@@ -155,14 +156,14 @@ pub const Log = struct {
         return id;
     }
 
-    /// When `tick` has something to report.
+    /// The instant at which `tick` has something to report.
     pub fn deadline(self: *const Log) u64 {
         var at = @min(self.tell_ns, self.refusals.deadline());
         for (self.tell_dropped_ns.values) |each| at = @min(at, each);
         return at;
     }
 
-    /// What was counted, and whose time has come, becomes a record.
+    /// Make records of the counts whose time has come.
     pub fn tick(self: *Log, now_ns: u64) void {
         self.check();
         while (self.refusals.due(now_ns)) |sum| self.tellRefused(sum.key, sum.count, now_ns);
@@ -182,7 +183,7 @@ pub const Log = struct {
         }
     }
 
-    /// What holds between any two calls: what is counted has an instant at which it is reported.
+    /// The invariant between any two calls: what is counted has an instant at which it is reported.
     fn check(self: *const Log) void {
         std.debug.assert((self.untold == 0) == (self.tell_ns == never));
         for (std.enums.values(Room)) |room| {
@@ -241,7 +242,7 @@ pub const Log = struct {
         return writer.done();
     }
 
-    /// Counts and uses are of all rooms together, the caps those of the plain one.
+    /// Counts and uses are sums over all rooms; the caps are those of the plain room.
     fn stats(self: *const Log, header: log.Header, out: []u8) ![]const u8 {
         const use = self.rooms.use();
         var writer = try log.startReply(out, header, .ok);

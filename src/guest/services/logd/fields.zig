@@ -3,7 +3,7 @@
 
 const std = @import("std");
 
-/// Identity comes from the kernel; a record that brings its own is refused.
+/// The kernel gives the identity of a sender; a record that brings its own is refused.
 const reserved = [_][]const u8{ "sender_service_id", "service_id", "requester_id", "service" };
 
 pub fn claimIdentity(text: []const u8) bool {

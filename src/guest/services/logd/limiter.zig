@@ -1,4 +1,5 @@
-//! At most so many records a second from one sender, so that none can flush the others' out.
+//! The limiter takes a bounded number of records a second from one sender, so that no sender can
+//! flush out the records of others.
 
 const std = @import("std");
 

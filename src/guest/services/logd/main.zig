@@ -1,4 +1,5 @@
-//! logd: the records of services (`LO` v1 and v2). It waits for no service, so each may call it.
+//! logd keeps the records of services (`LO` v1 and v2). It waits for no service, so each may call
+//! it.
 
 const os = @import("os");
 const svc = @import("svc");
@@ -9,7 +10,7 @@ comptime {
     _ = os.start;
 }
 
-/// As long as the longest message there is, so that nothing a client sends fails to be received.
+/// The buffer is as long as the longest message, so that every message of a client can be received.
 var inbox: [os.abi.payload_bytes_max]u8 = undefined;
 var reply: [core.reply_bytes_max]u8 = undefined;
 var log: core.Log = undefined;
@@ -23,7 +24,7 @@ pub fn main() !void {
             log.tick(os.nsec());
             continue;
         };
-        // The kernel sends this service nothing; an id of 0 is not a client to answer.
+        // The kernel sends this service no messages, so an id of 0 gets no answer.
         if (message.sender == 0) continue;
         if (svc.usage.isAsked(message)) {
             svc.usage.answer(message, &.{});

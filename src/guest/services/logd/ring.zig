@@ -7,10 +7,10 @@ const scope_stored_max = 32;
 const message_stored_max = 160;
 const fields_stored_max = 128;
 
-/// Text of one record, in one piece.
+/// The text of one record, in one piece.
 pub const Text = [scope_stored_max + message_stored_max + fields_stored_max]u8;
 
-/// What the log knows of a record, beside what it says.
+/// The head of a record: everything except its text.
 pub const Stamp = struct { id: u64, time_ns: u64, service: u64 };
 
 pub const Head = struct {
@@ -81,7 +81,7 @@ pub const Ring = struct {
     text_start: usize = 0,
     count: usize = 0,
     bytes_used: usize = 0,
-    /// How many records have made room for newer ones.
+    /// The number of records that have made room for newer ones.
     dropped: u64 = 0,
 
     pub fn append(self: *Ring, record: log.Append, stamp: Stamp) void {
@@ -95,7 +95,7 @@ pub const Ring = struct {
         self.check();
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Ring) void {
         std.debug.assert(self.count <= records_max and self.bytes_used <= bytes_max);
         std.debug.assert(self.oldest < records_max and self.text_start < bytes_max);
@@ -192,7 +192,7 @@ test "long records: their text is the bound, and wraps anywhere" {
         try testing.expect(ring.bytes_used <= Ring.bytes_max);
     }
     try testing.expect(ring.count < Ring.records_max);
-    // As full as it can be: one more of the longest would not have fitted.
+    // The ring is as full as it can be: another record of the longest would not have fitted.
     try testing.expect(ring.bytes_used > Ring.bytes_max - 2 * 165);
 }
 
@@ -204,7 +204,7 @@ test "text that fills the ring exactly displaces nothing, and a byte more does" 
     for ([_]usize{ rest - 1, rest, rest + 1 }) |len| {
         var ring: Ring = .{};
         const stamp: Stamp = .{ .id = 1, .time_ns = 0, .service = 1 };
-        // A byte more than is stored of each.
+        // Each text has a byte more than is stored.
         for (0..whole) |_| ring.append(.{
             .level = .info,
             .scope = letters[0 .. scope_stored_max + 1],

@@ -6,11 +6,12 @@ const Ring = @import("ring.zig").Ring;
 const Shelf = @import("shelf.zig").Shelf;
 const ring = @import("ring.zig");
 
-/// As much as eight peers bring in a second at the default rate, or one peer in eight seconds.
+/// Room for the decisions of eight peers in a second at the default rate, or of one in eight
+/// seconds.
 const audits_max = 128;
-/// Firsts and sums of all sources that are told apart, twice.
+/// Twice the firsts and sums of all sources that are told apart.
 const refusals_max = 128;
-/// The log's own records, of what it lost.
+/// The log's own records about its losses.
 const losses_max = 32;
 
 pub const Room = enum { plain, audit, refusal, loss };
@@ -78,7 +79,8 @@ pub const Rooms = struct {
     }
 };
 
-/// The records of all rooms, oldest first. In place: its records borrow from it and the rooms.
+/// The records of all rooms, oldest first. The value stays in place, as its records borrow from it
+/// and the rooms.
 pub const Iterator = struct {
     plain: Ring.Iterator,
     audit: Shelf(audits_max).Iterator,
@@ -99,7 +101,8 @@ pub const Iterator = struct {
         const room = first orelse return null;
         var record = self.heads.get(room).?;
         if (room == .plain) {
-            // Its text lies where that of the following will: out of the way.
+            // The text of the next record will lie in the same place, so copy this one out of the
+            // way.
             self.current = self.text;
             inline for (.{ "scope", "message", "fields" }) |name| {
                 const at = @intFromPtr(@field(record, name).ptr) - @intFromPtr(&self.text);

@@ -1,8 +1,8 @@
-//! Records with room of their own: so many of them, shared fairly.
+//! A bounded number of records, shared fairly among services and sources.
 //!
-//! When there is no place, the oldest record goes of that source which has the most: of the service
-//! with the most records, and of its sources the one with the most. So a source that floods
-//! displaces its own records, and others keep at least their part.
+//! When there is no place, a record makes room as follows: of the service with the most records,
+//! and of its source with the most, the oldest record goes. So a source that floods displaces its
+//! own records, and others keep at least their part.
 
 const std = @import("std");
 const log = @import("wire").log;
@@ -16,7 +16,7 @@ pub fn Shelf(comptime places: usize) type {
         const Place = struct { head: Head, source: u64, text: ring.Text };
 
         all: [places]Place = undefined,
-        /// Which place, oldest record first.
+        /// The places in the order of their records, the oldest first.
         order: [places]u8 = undefined,
         count: usize = 0,
         dropped: u64 = 0,
@@ -70,7 +70,7 @@ pub fn Shelf(comptime places: usize) type {
             return kept.source == owner.source and kept.head.service == owner.service;
         }
 
-        /// The owner that has the most; of equals the one with the oldest record.
+        /// The owner with the most records; of equals, the one with the oldest record.
         fn fullest(self: *const Self) Owner {
             var services: Counts(u64, places) = .{};
             var owners: Counts(Owner, places) = .{};
@@ -109,7 +109,7 @@ pub fn Shelf(comptime places: usize) type {
     };
 }
 
-/// How many of each, in the order in which they came: there are few.
+/// The number of records of each, in the order in which they came. There are few.
 fn Counts(comptime Key: type, comptime most: usize) type {
     return struct {
         keys: [most]Key = undefined,
@@ -160,7 +160,7 @@ test "a source that floods displaces its own records" {
     for (4..100) |id| put(&shelf, id, 1, 9);
     try expectIds(&shelf, &.{ 1, 2, 3, 97, 98, 99 });
     try testing.expectEqual(@as(u64, 93), shelf.dropped);
-    // Equal parts are the least: then the oldest goes.
+    // If all have equal parts, the oldest goes.
     put(&shelf, 100, 1, 7);
     put(&shelf, 101, 1, 7);
     try expectIds(&shelf, &.{ 2, 3, 98, 99, 100, 101 });

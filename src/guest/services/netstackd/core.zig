@@ -1,8 +1,7 @@
-//! netstackd without its edges: requests in, replies and events out, over a stack.
+//! netstackd without its edges: requests come in, replies and events go out, over a stack. Of the
+//! kernel it knows only that a client has an id, and a watcher a slot number.
 //!
-//! It knows nothing of the kernel but that a client has an id and a watcher has a slot number.
-//!
-//! Circle: with sockets.zig, which are methods of `Server`, parted by whether they touch a socket.
+//! Circle: with sockets.zig, which holds the methods of `Server` that touch a socket.
 
 const std = @import("std");
 const net = @import("net");
@@ -23,14 +22,14 @@ pub const Ping = struct {
 };
 pub const Notice = struct { watcher: u32, frame: [netstack.event_bytes]u8, id: u32, events: u8 };
 
-/// The caller, and what came along.
+/// The caller of a request, and the capability that came along.
 pub const Caller = struct {
     service: u64,
-    /// Tells this life of the service from an earlier one, whose sockets have no owner.
+    /// The pid tells this life of a service from an earlier one, whose sockets have no owner.
     pid: u32 = 0,
-    /// Slot of the moved capability: where to answer, or where to send events.
+    /// The slot of the moved capability: the way of the answer, or of events.
     moved: ?u32,
-    /// To be given back with the answer.
+    /// The type that the answer gives back.
     sequence: u16,
 };
 
@@ -79,7 +78,7 @@ pub const Server = struct {
             return self.finish(caller, op, null, .malformed, 0);
         };
         if (request.body == .watch) return self.watch(request.body.watch, caller);
-        // A caller without an address for the answer could never name the socket.
+        // A caller without a way for the answer could never name the socket.
         if (caller.moved == null and !isSilent(request.body)) return .nothing;
         if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
         if (request.body == .icmp_ping) return self.ping(request, caller, now);
@@ -97,7 +96,7 @@ pub const Server = struct {
         };
     }
 
-    /// A service that began anew does not know the sockets of its earlier life: they are ended, so
+    /// A service that began anew does not know the sockets of its earlier life. They end here, so
     /// that its ports are free and its peers learn of it.
     fn endEarlier(self: *Server, caller: Caller, now: u64) void {
         for (&self.table.handles, 1..) |*entry, id| {
@@ -166,8 +165,8 @@ pub const Server = struct {
         return .kept;
     }
 
-    /// Answered when there is something: at once, or by `nextRead`. One a socket: another one takes
-    /// the place of the first, which is never answered.
+    /// The request is answered when there are bytes: at once, or by `nextRead`. A socket has one: a
+    /// second request takes the place of the first, which is never answered.
     fn readLater(self: *Server, request: Request, caller: Caller) Outcome {
         const what = request.body.read_later;
         const op = @intFromEnum(netstack.Op.read_later);
@@ -186,7 +185,7 @@ pub const Server = struct {
         return .kept;
     }
 
-    /// The answer to a READ_LATER for which there is something now.
+    /// The answer to a READ_LATER for which there are bytes now.
     pub fn nextRead(self: *Server) ?LateReply {
         for (&self.table.handles, 1..) |*found, id| {
             const reader = found.reader orelse continue;
@@ -249,7 +248,7 @@ pub const Server = struct {
         return self.released[self.taken_count];
     }
 
-    /// Look at all watched sockets: what became true is owed to the watcher.
+    /// Look at all watched sockets: each condition that became true is owed to the watcher.
     pub fn notice(self: *Server) void {
         for (&self.table.handles) |*entry| {
             if (entry.watcher == null) continue;

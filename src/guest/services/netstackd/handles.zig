@@ -1,4 +1,5 @@
-//! Which socket a client's id names, whose it is, and which events its owner still has to get.
+//! The handles of clients: each id names a socket, has an owner, and keeps the events that the
+//! owner has yet to get.
 //!
 //! A condition is reported when it becomes true (`told` remembers what was true last time). An
 //! event that could not be delivered stays in `owed` until it can. So nothing is lost and nothing
@@ -26,16 +27,16 @@ pub const Handle = struct {
     kind: Kind = .free,
     index: u8 = 0,
     owner: u64 = 0,
-    /// Which life of the owner.
+    /// The pid, which tells the life of the owner.
     pid: u32 = 0,
-    /// Capability slot of the watcher.
+    /// The capability slot of the watcher.
     watcher: ?u32 = null,
     told: u8 = 0,
     owed: u8 = 0,
     /// The caller that waits for the next event.
     reader: ?Reader = null,
 
-    /// These are not true now: they are reported when they are again.
+    /// These conditions are not true now, and are reported when they are true again.
     pub fn forget(self: *Handle, events: netstack.Events) void {
         self.told &= ~events.bits();
     }
@@ -78,7 +79,7 @@ pub const Table = struct {
     }
 };
 
-/// What is true of a socket now.
+/// The conditions that are true of a socket now.
 pub fn conditions(stack: *net.Stack, handle: *const Handle) netstack.Events {
     return switch (handle.kind) {
         .free => .{},
@@ -89,8 +90,7 @@ pub fn conditions(stack: *net.Stack, handle: *const Handle) netstack.Events {
 }
 
 fn ofConnection(c: *net.connection.Connection) netstack.Events {
-    // Not for every byte that becomes free: a writer that filled the buffer comes back for a
-    // quarter of it.
+    // A writer that filled the buffer comes back for a quarter of it, not for every byte.
     if (c.tx.free() >= net.connection.send_buffer_bytes / 4) c.was_full = false;
     return .{
         .readable = c.rx.len > 0,

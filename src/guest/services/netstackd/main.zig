@@ -1,7 +1,9 @@
-//! netstackd: the virtio network card, the stack, and sockets for other services (`NS` v1).
+//! netstackd drives the virtio network card, runs the stack, and serves sockets to other services
+//! (`NS` v1).
 //!
 //! One loop on one endpoint takes requests and interrupts, and sleeps until the stack's next
-//! deadline. Calls to others (configuration, entropy) happen before the loop begins, none within.
+//! deadline. Calls to other services (configuration, entropy) happen before the loop begins, and
+//! never within it.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -15,16 +17,16 @@ comptime {
     _ = os.start;
 }
 
-/// How soon an event that found its watcher's queue full is tried again.
+/// The time after which an event that found its watcher's queue full is tried again.
 const retry_ns = 5 * std.time.ns_per_ms;
 
 var server: core.Server = undefined;
 var port: Port = .{};
-/// As long as the longest message there is, so that nothing a client sends fails to be received.
+/// The buffer is as long as the longest message, so that every message of a client can be received.
 var request_frame: [os.abi.payload_bytes_max]u8 = undefined;
 var retry_at: u64 = never;
-/// The stack's next deadline, as it was before the last message was waited for. What that message
-/// brought lies later, so this is enough to know whether anything is due.
+/// The stack's next deadline before the wait for the last message. That message can only have set
+/// later ones, so this is enough to know whether anything is due.
 var stack_at: u64 = 0;
 const never = std.math.maxInt(u64);
 
@@ -80,7 +82,7 @@ fn serve(message: os.Message, now: u64) void {
     };
     switch (server.handle(message.payload, caller, now)) {
         .reply => |frame| {
-            // What was written leaves before its writer gets the answer.
+            // Written bytes leave before their writer gets the answer.
             if (server.is_up) port.transmit(&server.stack, now);
             os.reply(message, frame);
         },
@@ -95,7 +97,7 @@ fn serve(message: os.Message, now: u64) void {
     while (server.nextReleased()) |slot| os.sys.capClose(slot);
 }
 
-/// What came goes to the client that waits for it before anything else is done.
+/// Bytes that came go to the client that waits for them before anything else is done.
 fn answerReads() void {
     while (server.nextRead()) |reply| os.replyTo(reply.reply_to, reply.sequence, reply.frame);
 }
@@ -108,8 +110,8 @@ fn sendEvent(watcher: os.Slot, frame: []const u8) os.Error!void {
     return os.send(watcher, frame, .{ .type = core.event_type, .nonblock = true });
 }
 
-/// Deliver what is owed to watchers. A full queue delays it; anything else means that no
-/// watcher is left to take it.
+/// Deliver the events that are owed to watchers. A full queue delays an event; any other error
+/// means that there is no watcher any more to take it.
 fn tell(now: u64) void {
     server.notice();
     retry_at = never;

@@ -1,4 +1,5 @@
-//! The interface of this node: card, address, secret, and frames between card and stack.
+//! The network interface of this node: its card, its address, its secret, and the frames between
+//! card and stack.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -26,7 +27,8 @@ pub const Port = struct {
     is_broken: bool = false,
     config_frame: [os.abi.payload_bytes_max]u8 = undefined,
 
-    /// Everything up to an interface that works. False: something failed, and one line says what.
+    /// Set everything up, to an interface that works. False: a step failed, and one line says
+    /// which.
     pub fn bringUp(self: *Port, server: *core.Server) bool {
         self.tryBringUp(server) catch |err| {
             server.is_up = false;
@@ -93,8 +95,8 @@ pub const Port = struct {
         return if (address.ip == 0) null else address;
     }
 
-    /// Does the interface work? An echo to ourselves goes through the whole stack, and the card
-    /// takes and gives back a frame: the announcement of our address, which the link has a use for.
+    /// True: the interface works. An echo to ourselves goes through the whole stack. The card takes
+    /// and gives back a frame: the announcement of our address, for which the link has a use.
     fn check(self: *Port, stack: *net.Stack) !void {
         const frame = try self.card.room() orelse return error.CardBusy;
         self.card.send(frame, announce(stack, frame.bytes));
@@ -110,14 +112,14 @@ pub const Port = struct {
         if (done.rtt_ns == null) return error.EchoFailed;
     }
 
-    /// Take the interrupt. Done before looking at the card, so that what comes later raises it
+    /// Take the interrupt. This is done before looking at the card, so that a later frame raises it
     /// again.
     pub fn acknowledge(self: *Port) void {
         self.card.transport.acknowledgeInterrupt();
         os.sys.irqAck(os.abi.slot.irq) catch {};
     }
 
-    /// Frames from the card to the stack.
+    /// Move frames from the card to the stack.
     pub fn receive(self: *Port, stack: *net.Stack, now: u64) void {
         self.has_more = false;
         if (self.is_broken) return;
@@ -133,7 +135,7 @@ pub const Port = struct {
         self.has_more = true;
     }
 
-    /// Frames from the stack to the card, as many as it takes now.
+    /// Move frames from the stack to the card, as many as it takes now.
     pub fn transmit(self: *Port, stack: *net.Stack, now: u64) void {
         if (self.is_broken) return;
         var sent: usize = 0;
@@ -145,7 +147,7 @@ pub const Port = struct {
         if (sent > 0) self.card.kickTransmit();
     }
 
-    /// The device broke its own rules: nothing that it says is believed any more.
+    /// The device broke its own rules, so the driver believes nothing that it says any more.
     fn breakDown(self: *Port) void {
         self.is_broken = true;
         self.has_more = false;

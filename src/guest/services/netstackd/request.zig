@@ -43,10 +43,10 @@ pub fn parse(frame: []const u8) ?Request {
     return .{ .body = parseBody(op, frame[0..base]) orelse return null, .nonce = nonce };
 }
 
-/// How long the request is without a nonce.
+/// The length of the request without a nonce.
 fn baseLen(op: netstack.Op, frame: []const u8) ?usize {
     return switch (op) {
-        // Two forms: with an address and without.
+        // The request has two forms: with an address and without one.
         .listen, .udp_bind => switch (frame.len) {
             6, 6 + netstack.nonce_bytes => 6,
             else => 10,

@@ -1,5 +1,5 @@
-//! What the requests do to sockets. Each operation puts the tail of its reply in place and says how
-//! long it is; the status decides whether it is sent.
+//! The requests on sockets. Each operation puts the tail of its reply in place and returns its
+//! length; the status decides whether the tail is sent.
 
 const std = @import("std");
 const net = @import("net");
@@ -31,7 +31,7 @@ pub fn dispatch(
         .mac => mac(server, tail_len),
         .close => |id| close(server, id, client, false, now),
         .abort => |id| close(server, id, client, true, now),
-        // Answered later, or by an event: the server's own business.
+        // The server itself answers these, later or by an event.
         .watch, .icmp_ping, .read_later => unreachable,
     };
 }
@@ -95,7 +95,7 @@ pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) n
         error.WouldBlock => .would_block,
         error.Failed => .io,
     };
-    // What comes behind it is news, even if it comes before a reader has looked.
+    // Bytes that come later are news, even if they come before a reader has looked.
     if (server.stack.connections[found.index].rx.len == 0) found.forget(.{ .readable = true });
     std.mem.writeInt(u16, server.frame[5..7], @intCast(len), .little);
     tail_len.* = 2 + len;
@@ -158,7 +158,7 @@ fn mac(server: *Server, tail_len: *usize) netstack.Status {
     return .ok;
 }
 
-/// End a socket of whatever kind, gracefully or not.
+/// End a socket of any kind, gracefully or not.
 pub fn close(server: *Server, id: u32, client: u64, is_abort: bool, now: u64) netstack.Status {
     const found = server.table.find(id, client) orelse return .not_found;
     switch (found.kind) {

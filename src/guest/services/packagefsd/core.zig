@@ -1,5 +1,5 @@
-//! Answers to `PF` requests from a verified image. Files are read in blocks through `medium`, which
-//! has
+//! Answers to `PF` requests from a verified image. The server reads files in blocks through
+//! `medium`, which has
 //!
 //!     fn readBlock(self, at: u64, out: *[4096]u8) error{Io}!void    `at` counts from the data
 //!
@@ -17,7 +17,7 @@ pub fn Server(comptime Medium: type) type {
     return struct {
         const Self = @This();
 
-        /// Null: there is no image that could be served.
+        /// The index of the image; null: there is no image to serve.
         index: ?pkgimg.Index,
         medium: Medium,
         block: [block_bytes]u8 = undefined,

@@ -1,7 +1,7 @@
-//! packagefsd: verifies the node's package image and serves its files (`PF` v1).
+//! packagefsd verifies the node's package image and serves its files (`PF` v1).
 //!
-//! A drive without a valid image is reported and not served. The service stays, so a client that
-//! asks learns that there is nothing, instead of waiting for it.
+//! It reports a drive without a valid image, and does not serve it. The service stays, so a client
+//! that asks learns that there is no image, instead of waiting for it.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -56,7 +56,7 @@ pub fn main() !void {
 
 fn mount() !void {
     drive = try .open();
-    // What is served must not change under its readers.
+    // Served files must not change under their readers.
     if (!drive.isReadOnly()) return error.WritableDisk;
     try drive.read(0, &first_sector);
     const disk_bytes = drive.sectors() *| disk.sector_bytes;
@@ -76,7 +76,7 @@ fn readIndex(head: pkgimg.Superblock) ![]const u8 {
     return buffer[pkgimg.superblock.bytes..end];
 }
 
-/// For as long as the service lives.
+/// The memory lasts as long as the service lives.
 fn allocate(comptime T: type, count: usize) os.Error![]T {
     if (count == 0) return &.{};
     const bytes = std.mem.alignForward(usize, count * @sizeOf(T), 4096);

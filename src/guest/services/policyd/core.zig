@@ -1,4 +1,4 @@
-//! The table of grants and the decisions made from it. Absent means denied.
+//! The table of grants, and the decisions made from it. A grant that is absent is denied.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -13,14 +13,14 @@ pub const audit_bytes_max = 144;
 /// Decisions that are told apart, more than services come to; the others are counted together.
 pub const audited_max = 64;
 
-/// Needed by a service that asks about another one.
+/// A service that asks about another one needs this capability.
 pub const delegate_capability = "policy.delegate";
 
 const tag_grant = @intFromEnum(contract.node.PolicyTag.grant);
 
 const Grant = struct { subject: u64, capability: []const u8 };
 
-/// What was decided, for the audit.
+/// A decision, for the audit.
 pub const Decision = struct { delegated: bool, allowed: bool, subject: u64 };
 
 pub const Answer = struct { reply: []const u8, decision: ?Decision };
@@ -29,7 +29,7 @@ pub const Table = struct {
     grants: [grants_max]Grant = undefined,
     count: usize = 0,
 
-    /// From this service's section of the node configuration; borrows the names from it.
+    /// Read this service's section of the node configuration; the names are borrowed from it.
     pub fn parse(section: []const u8) error{ Malformed, UnknownTag, TooManyGrants }!Table {
         var table: Table = .{};
         var each = records.iterate(section);
@@ -92,18 +92,18 @@ fn encode(out: *[reply_bytes_max]u8, op: policy.Op, nonce: u32, status: policy.S
     return policy.encodeReply(out, op, nonce, status) catch unreachable; // `out` is a reply long.
 }
 
-/// Which decisions have a record. A decision has one when it is made, and again when it is made
-/// another time: so that a service that asks in a loop cannot push all other records out of
-/// the log, repetitions of an interval are counted, and their number is a record.
+/// The audit chooses the decisions that have a record of their own. A decision has one when it is
+/// first made. Its repetitions within an interval are counted, and the count is a record. So a
+/// service that asks in a loop cannot push all other records out of the log.
 pub const Audit = struct {
     tally: tally.Tally(Decision, audited_max) = .{},
 
-    /// True: it is recorded now.
+    /// True: the decision is recorded now.
     pub fn note(self: *Audit, decision: Decision, now_ns: u64) bool {
         return self.tally.add(decision, now_ns) == .record;
     }
 
-    /// The record of what was counted, and its level; call until null.
+    /// The record of a count, and its level; call this until it returns null.
     pub fn due(self: *Audit, buffer: *[audit_bytes_max]u8, now_ns: u64) ?Repeated {
         const sum = self.tally.due(now_ns) orelse return null;
         return .{
@@ -119,7 +119,7 @@ pub const Audit = struct {
 
 pub const Repeated = struct { text: []const u8, allowed: bool };
 
-/// Names the subject and the outcome, never the capability's use.
+/// The record names the subject and the outcome, never the use of the capability.
 pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
     return std.fmt.bufPrint(buffer, contract.audit.policy, .{
         if (decision.delegated) "check_cap_delegated" else "check_cap",
@@ -159,7 +159,7 @@ test "the table decides; absent is deny" {
         .{ alice, .check_cap, alice, "Bundle.QUERY", .allow },
         .{ alice, .check_cap, alice, "bundle.quer", .deny },
         .{ alice, .check_cap, alice, "policy.delegate", .deny },
-        // About another service only with the right to ask, whatever the table says of it.
+        // A question about another service needs the right to ask, whatever the table says.
         .{ bob, .check_cap, alice, "bundle.query", .deny },
         .{ bob, .check_cap_delegated, alice, "bundle.query", .allow },
         .{ bob, .check_cap_delegated, bob, "bundle.query", .deny },

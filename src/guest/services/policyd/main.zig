@@ -1,5 +1,5 @@
-//! policyd: which service may use which capability (`PO` v2). Its answers never wait: the audit
-//! record goes to logd without an acknowledgement.
+//! policyd decides which service may use which capability (`PO` v2). Its answers never wait: the
+//! audit record goes to logd without an acknowledgement.
 
 const os = @import("os");
 const svc = @import("svc");

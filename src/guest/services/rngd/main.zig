@@ -1,7 +1,7 @@
-//! rngd: bytes of the virtio entropy device (`RN` v1). It calls only samgrd, at its start.
+//! rngd serves bytes of the virtio entropy device (`RN` v1). It calls only samgrd, at its start.
 //!
-//! One loop on one endpoint: requests and interrupts. Requests that wait for the device queue up
-//! in order; a device that stays silent makes them fail, so that no client hangs.
+//! One loop on one endpoint takes requests and interrupts. Requests that wait for the device queue
+//! up in order. A device that stays silent makes them fail, so that no client hangs.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -16,9 +16,9 @@ comptime {
     _ = os.start;
 }
 
-/// More clients than a node has services.
+/// This is more than the clients that a node can have.
 const waiting_max = 16;
-/// The device answers within microseconds, or it is broken.
+/// A device that works answers within microseconds.
 const device_timeout_ns = std.time.ns_per_s;
 
 const Waiting = struct { reply_to: os.Slot, sequence: u16, len: u16 };
@@ -27,8 +27,8 @@ var device: virtio.entropy.Entropy = undefined;
 var waiting: [waiting_max]Waiting = undefined;
 var head: usize = 0;
 var count: usize = 0;
-/// What the first waiting request has got so far. Nothing of an answer stays in it once that is
-/// sent, nor in `reply_frame`: both are there to be looked at.
+/// The bytes that the first waiting request has got so far. Once an answer is sent, neither this
+/// buffer nor `reply_frame` keeps a byte of it.
 pub var gathered: [entropy.bytes_max]u8 = undefined;
 var gathered_len: usize = 0;
 var is_asking = false;
@@ -87,7 +87,7 @@ fn handle(message: os.Message) !void {
     ask();
 }
 
-/// Ask the device for what the first request still lacks.
+/// Ask the device for the bytes that the first request still lacks.
 fn ask() void {
     if (is_asking or count == 0) return;
     std.debug.assert(!is_broken and gathered_len < waiting[head].len);
@@ -100,7 +100,7 @@ fn collect() void {
     if (!is_asking or is_broken) return;
     const bytes = (device.take() catch return giveUp()) orelse return;
     is_asking = false;
-    // A device that answers with nothing at all would have us ask for ever.
+    // A device that answers without a byte would make us ask for ever.
     if (bytes.len == 0 or bytes.len > waiting[head].len - gathered_len) return giveUp();
     @memcpy(gathered[gathered_len..][0..bytes.len], bytes);
     std.crypto.secureZero(u8, bytes);
@@ -113,7 +113,7 @@ fn collect() void {
 fn finish(status: entropy.Status) void {
     const first = waiting[head];
     std.debug.assert(count != 0 and gathered_len <= first.len);
-    // No caller gets fewer bytes than it asked for, and none of another's.
+    // No caller gets fewer bytes than it asked for, or bytes of another caller.
     std.debug.assert(status != .ok or gathered_len == first.len);
     head = (head + 1) % waiting_max;
     count -= 1;

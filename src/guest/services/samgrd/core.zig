@@ -1,4 +1,4 @@
-//! The registry: names that services gave themselves, and the answers to questions about them.
+//! The registry holds the names under which services registered, and answers questions about them.
 
 const std = @import("std");
 const samgr = @import("wire").samgr;
@@ -6,7 +6,7 @@ const serviceId = @import("abi").serviceId;
 
 pub const reply_bytes_max = samgr.reply_bytes_max;
 pub const entries_max = 64;
-/// So that one service cannot fill the registry and keep the others out of it.
+/// This bound keeps one service from filling the registry.
 pub const entries_per_sender_max = 16;
 
 /// The service that asks, as the kernel says. init may register every service by its name: it
@@ -179,7 +179,7 @@ test "the registry is bounded, as a whole and for each sender" {
     }
     const full = try ask(&registry, bob, registration("y", 5));
     try testing.expectEqual(samgr.Status.unsupported, samgr.decodeReply(full, .register).?.status);
-    // What is there can still change.
+    // Names that are there can still change.
     const again = try ask(&registry, .{ .id = 0, .pid = 1 }, registration("\x00", 9));
     try testing.expectEqual(samgr.Status.ok, samgr.decodeReply(again, .register).?.status);
 

@@ -1,4 +1,4 @@
-//! samgrd: which service is there under which name (`SM` v1). It calls no service.
+//! samgrd is the registry of services by name (`SM` v1). It calls no service.
 
 const os = @import("os");
 const marker = @import("contract").marker;
@@ -27,7 +27,7 @@ const Service = struct {
 var service: Service = .{ .registry = .{}, .reply = undefined };
 
 pub fn main() !void {
-    // It cannot send itself a registration and wait for itself to take it.
+    // It registers itself in its table: it cannot wait for itself to take a message.
     const self: core.Sender = .{ .id = os.serviceId(os.name()), .pid = os.sys.getpid() };
     _ = service.registry.register(self, os.name(), .{
         .send = os.abi.slot.server_send,

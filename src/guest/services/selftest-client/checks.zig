@@ -1,4 +1,5 @@
-//! The selftest: checks in order, each reported as `ok` only after the thing happened.
+//! The selftest makes its checks in order. A check is reported as `ok` only after the thing
+//! happened.
 //!
 //! `Node` is what the checks run against: the real one in main.zig, fakes in world_test.zig. It has
 //!

@@ -1,5 +1,5 @@
-//! selftest-client: uses every service of the node, and those of the other node, and says in
-//! markers what works.
+//! selftest-client uses every service of its node and of the other node, and prints a marker for
+//! each that works.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -73,7 +73,7 @@ const Node = struct {
     }
 
     pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {
-        // The reason first: a harness may stop the machine at the word FAIL.
+        // The reason comes first, as a harness may stop the machine at the word FAIL.
         os.print(marker.selftest_reason, .{ name, @errorName(reason) });
         os.print(marker.selftest_failed, .{name});
     }

@@ -1,5 +1,5 @@
-//! Checks of the other node's package files, through dsoftbusd: one file, asked about, opened, read
-//! in a step, closed; then read from end to end.
+//! Checks of the other node's package files, through dsoftbusd. They ask about one file, open it,
+//! read it in one step and close it; then they read it from end to end.
 
 const std = @import("std");
 const wire = @import("wire");
@@ -9,10 +9,10 @@ const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
 
 const path = "pkg:/system/build.prop";
-/// What every build of the system says first.
+/// The text with which every build of the system begins.
 const beginning = "ro.nexus.build=";
 const step_bytes = 64;
-/// Longest file that this proof reads.
+/// The longest file that this proof reads.
 const file_bytes_max = 1024;
 
 pub fn Packages(comptime Node: type) type {
@@ -26,7 +26,7 @@ pub fn Packages(comptime Node: type) type {
         };
 
         var size: u64 = 0;
-        /// Null: not open, or the session it was open in is gone.
+        /// The handle; null: the file is not open, or the session in which it was open is gone.
         var handle: ?u32 = null;
 
         /// The fields of a good answer, borrowed from it.
@@ -66,7 +66,7 @@ pub fn Packages(comptime Node: type) type {
             if (!std.mem.startsWith(u8, bytes, beginning)) return Wrong.WrongValue;
         }
 
-        /// A handle that was closed is good for nothing any more.
+        /// Check that a closed handle is refused.
         fn close(node: *Node) !void {
             if (handle == null) try open(node);
             const closed: front.Request = .{ .package_close = handle.? };

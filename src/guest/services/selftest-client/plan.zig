@@ -1,4 +1,4 @@
-//! What the node configuration asks of the selftest.
+//! The plan of the selftest, from the node configuration.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -6,13 +6,13 @@ const records = @import("os").records;
 
 pub const Mode = contract.node.Mode;
 
-/// What the client proves of the other node, besides resolving and listing.
+/// The proofs about the other node, besides resolving and listing.
 pub const Proof = contract.node.Proof;
 
 pub const Plan = struct {
     mode: Mode = .single,
     proofs: std.EnumSet(Proof) = .{},
-    /// Device id of the node that is asked; borrowed from the section. Empty: no node is.
+    /// The device id of the node that is asked, borrowed from the section. Empty: no node is asked.
     peer: []const u8 = "",
 };
 
@@ -21,7 +21,7 @@ const tag_peer = @intFromEnum(contract.node.SelftestTag.peer);
 const tag_proof = @intFromEnum(contract.node.SelftestTag.proof);
 const peer_bytes_max = contract.bus.device_id_bytes_max;
 
-/// From the service's section of the node configuration. No section: one machine alone.
+/// Read the service's section of the node configuration. Without one the machine is alone.
 pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Plan {
     var plan: Plan = .{};
     var each = records.iterate(section);

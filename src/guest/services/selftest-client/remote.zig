@@ -6,9 +6,9 @@ const suite = @import("check.zig");
 const Wrong = suite.Wrong;
 
 const call_ns = 3 * std.time.ns_per_s;
-/// How long a proof is tried again: the session may still be in the making, or be made anew.
+/// The time in which a proof is tried again: the session may not be there yet, or again.
 const proof_ns = 4 * std.time.ns_per_s;
-/// Between two tries, so that a node that refuses at once isn't asked in a loop.
+/// The time between two tries, so that a node that refuses at once is not asked in a loop.
 const pause_ns = 200 * std.time.ns_per_ms;
 
 pub fn Remote(comptime Node: type) type {
@@ -18,7 +18,7 @@ pub fn Remote(comptime Node: type) type {
             .{ .name = .@"remote query", .run = query },
         };
 
-        /// Try until it works or its time is over; then the last reason is the result.
+        /// Try until the proof works or its time is over; then the last error is the result.
         pub fn persist(node: *Node, proof: *const fn (*Node) anyerror!void) anyerror!void {
             const deadline = node.now() + proof_ns;
             while (true) {

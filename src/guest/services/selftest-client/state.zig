@@ -44,7 +44,8 @@ pub fn State(comptime Node: type) type {
             if ((try askRemote(node, request)).status != status) return Wrong.WrongStatus;
         }
 
-        /// Written, read back, removed, and then not there; and nothing outside of what is shared.
+        /// Write a key, read it back, remove it, and find it gone. A key outside of the shared part
+        /// must be refused.
         fn remoteReadWrite(node: *Node) !void {
             const write: state.Request = .{ .op = .put, .key = remote_key, .value = remote_value };
             try expectRemote(.ok, node, write);
@@ -90,7 +91,8 @@ pub fn State(comptime Node: type) type {
             try expect(.access_denied, node, .{ .op = .delete, .key = guarded_key });
         }
 
-        /// What was synced is what the journal holds when it is read again from its beginning.
+        /// Check that a key which was synced is there when the journal is read again from its
+        /// beginning.
         fn persist(node: *Node) !void {
             try expect(.ok, node, .{ .op = .put, .key = key, .value = value });
             try expect(.ok, node, .{ .op = .sync });

@@ -1,4 +1,5 @@
-//! Callers and their rights: policyd knows those of services; peers come only through dsoftbusd.
+//! Callers and their rights. policyd knows the rights of services; peers come only through
+//! dsoftbusd.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -8,9 +9,9 @@ const rights = @import("rights.zig");
 const state = wire.state;
 const behalf = wire.behalf;
 
-/// What a message of the kernel carries, less the frames around a value.
+/// The bytes that a message of the kernel carries, less the frames around a value.
 pub const inline_value_max = 8_128;
-/// All that is a peer's.
+/// The part of the store that peers may use.
 const peers_namespace = contract.state.peer_namespace;
 
 /// The caller: a service of this node, or a peer through dsoftbusd.
@@ -22,13 +23,13 @@ pub const Caller = struct {
         return if (self.call) |call| call.peer else "";
     }
 
-    /// As the engine remembers it.
+    /// The call, as the engine remembers it.
     pub fn remembered(self: Caller) ?statefs.Call {
         const call = self.call orelse return null;
         return .{ .peer = call.peer, .id = call.id, .digest = call.digest };
     }
 
-    /// Null: it may. `speaker` is the service that speaks for peers.
+    /// The refusal of a caller; null: it may. `speaker` is the service that speaks for peers.
     pub fn refuses(
         self: Caller,
         request: state.Request,

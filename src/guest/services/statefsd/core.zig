@@ -1,8 +1,8 @@
-//! The state store's requests (`SF`): the right, then the engine, then an answer to everything. And
-//! those of peers (`SO`), which dsoftbusd asks on their behalf.
+//! The requests at the state store: `SF` of services, and `SO` of peers, which dsoftbusd asks on
+//! their behalf. Each is judged, then goes to the engine, and always gets an answer.
 //!
-//! Whether a sender may is asked before anything else is done for it, and only about requests that
-//! are whole. `gate` has
+//! The server asks for the right of a sender before it does anything else for it, and only about
+//! whole requests. `gate` has
 //!
 //!     fn permits(self, sender: u64, capability: []const u8) bool
 //!     fn denied(self, sender: u64, path: []const u8) void
@@ -35,13 +35,13 @@ pub fn Server(comptime Device: type) type {
         /// The service that speaks for peers.
         speaker: u64,
         settings: share.Settings,
-        /// So many of the items may be entries.
+        /// The number of items that may be entries.
         keys_max: u32,
         owners: owners.Owners = .{},
         versions: Versions = .{},
-        /// The disk could not be read: there is nothing to serve until it can be.
+        /// The disk could not be read. There is nothing to serve until it can be.
         is_unreadable: bool = false,
-        /// When the request came that is served, where that matters.
+        /// The instant at which the served request came, where that matters.
         now_ns: u64 = 0,
         /// The generation that was found, or that was compacted to and reported.
         told_generation: u32 = 0,
@@ -63,7 +63,7 @@ pub fn Server(comptime Device: type) type {
             while (contents.open_count > 0) transactions.end(self, contents.open[0]);
         }
 
-        /// What holds between any two requests: each open transaction has an owner, which alone
+        /// The invariant between any two requests: each open transaction has an owner, which alone
         /// may go on with it. (Of a damaged store those stay open that were found so.)
         fn check(self: *const Self) void {
             if (self.is_unreadable or self.store.damage != .none) return;
@@ -111,7 +111,8 @@ pub fn Server(comptime Device: type) type {
             };
         }
 
-        /// The answer to a peer's change that is not to be made: it was, or may have been.
+        /// The answer to a peer's change that must not be made again: it was made, or may have
+        /// been.
         fn known(self: *Self, request: state.Request, caller: Caller) ?[]const u8 {
             const call = caller.remembered() orelse return null;
             switch (request.op) {
@@ -222,7 +223,7 @@ pub fn Server(comptime Device: type) type {
                 unreachable; // 21 bytes at most
         }
 
-        /// Nothing is done, for a reason that the status does not show.
+        /// Refuse for a reason that the status does not show.
         fn stop(
             self: *Self,
             request: state.Request,

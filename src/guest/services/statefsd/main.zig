@@ -1,7 +1,7 @@
-//! statefsd: the node's state store (`SF`), on the writable disk.
+//! statefsd is the node's state store (`SF`), on the writable disk.
 //!
-//! Without a disk it serves from memory, which ends with the machine. A damaged disk is reported
-//! and not written to, and the service stays: its callers learn the state of the disk.
+//! Without a disk it serves from memory, which ends with the machine. It reports a damaged disk and
+//! does not write to it. The service stays, so its callers learn the state of the disk.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -16,7 +16,7 @@ comptime {
     _ = os.start;
 }
 
-/// As the original's.
+/// The disk in memory has the size of the original system's.
 const memory_sectors = 64;
 /// All open transactions at their largest, and twice as much for what is kept.
 const pool_bytes = 3 * statefs.contents.txns_bytes_max;
@@ -24,7 +24,7 @@ const pool_bytes = 3 * statefs.contents.txns_bytes_max;
 const keys_max = contract.node.state_keys_max;
 const items_max = keys_max + statefs.contents.txns_max * statefs.contents.txn_keys_max;
 
-/// The disk, or memory in its place.
+/// The disk of the node, or memory in its place.
 const Medium = struct {
     is_disk: bool = false,
 

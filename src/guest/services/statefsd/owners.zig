@@ -1,4 +1,5 @@
-//! The owner of each transaction: the caller that began it, until it ends it or is silent too long.
+//! The owners of transactions. A transaction belongs to the caller that began it, until that caller
+//! ends it or is silent for too long.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -7,8 +8,9 @@ const statefs = @import("statefs");
 const txns_max = statefs.contents.txns_max;
 const peer_bytes_max = statefs.call.peer_bytes_max;
 
-/// Nothing is compacted while a transaction is open, and an owner that had no answer in time does
-/// not know of its own. A request takes milliseconds; an owner that is silent so long has given up.
+/// The time after which a silent owner counts as gone. Nothing is compacted while a transaction is
+/// open, and an owner that had no answer in time does not know of its transaction. A request takes
+/// milliseconds, so an owner that is silent for this long has given up.
 pub const idle_ns_max = contract.state.transaction_silence_ns;
 
 /// A peer has a transaction of its own in a session, and one of a value that it transfers.
@@ -43,7 +45,7 @@ pub const Owners = struct {
         return false;
     }
 
-    /// May this peer begin another? An empty one is a service of this node.
+    /// True: this peer may begin another one. An empty peer is a service of this node.
     pub fn hasRoom(self: *const Owners, peer: []const u8) bool {
         var open: usize = 0;
         var of_peers: usize = 0;
@@ -82,7 +84,7 @@ pub const Owners = struct {
         return null;
     }
 
-    /// What the transactions of a peer would add, with a chunk more in this one.
+    /// The sum of the transactions of a peer, with another chunk in this one.
     pub fn addedBy(
         self: *const Owners,
         of: *const Owner,
@@ -107,7 +109,7 @@ pub const Owners = struct {
         return added;
     }
 
-    /// A transaction without requests for too long; call until null.
+    /// A transaction that had no request for too long; call this until it returns null.
     pub fn takeIdle(self: *Owners, now_ns: u64) ?Owner {
         for (&self.all) |*owner| {
             if (owner.txn == 0 or now_ns -| owner.used_ns <= idle_ns_max) continue;
@@ -117,7 +119,7 @@ pub const Owners = struct {
         return null;
     }
 
-    /// One that a peer began; call until null.
+    /// A transaction that a peer began; call this until it returns null.
     pub fn takePeers(self: *Owners) ?Owner {
         for (&self.all) |*owner| {
             if (owner.txn == 0 or owner.peer_len == 0) continue;

@@ -1,4 +1,4 @@
-//! What is asked without changing anything. `writer` has the head of the reply, and room.
+//! The requests that change nothing. `writer` has the head of the reply, and room behind it.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -38,9 +38,8 @@ pub fn read(
     }) catch unreachable;
 }
 
-/// In the order of keys, whole ones only, from the first that may be one of the list. Keys that
-/// reading takes another capability for are not told to a sender that may read only the paths
-/// above.
+/// List whole keys in their order, from the first one that may be of the list. A key that takes
+/// another capability to read stays hidden from a sender without it.
 pub fn list(store: anytype, request: state.Request, writer: *Writer) statefs.Error!void {
     if (!store.is_served) return error.Integrity;
     const contents = &store.contents;

@@ -1,4 +1,4 @@
-//! Which capability an operation needs, and which paths are paths.
+//! The capability that an operation needs, and the paths that are valid.
 
 const std = @import("std");
 const Op = @import("wire").state.Op;
@@ -9,7 +9,7 @@ const guarded = [_]Guarded{
     .{ .prefix = "/state/keystore/", .capability = "statefs.keystore" },
     .{ .prefix = "/state/boot/", .capability = "statefs.boot" },
 };
-/// The service's own keys: read like any other, changed by few.
+/// The service's own keys. They are read like any other, but few may change them.
 const own_prefix = "/state/statefsd/";
 
 pub const read = "statefs.read";
@@ -17,14 +17,14 @@ pub const write = "statefs.write";
 pub const boot = "statefs.boot";
 pub const admin = "statefs.admin";
 
-/// For an operation with a key (or a list's prefix).
+/// The capability for an operation with a key, or with the prefix of a list.
 pub fn ofKey(op: Op, key: []const u8) []const u8 {
     for (guarded) |each| if (std.mem.startsWith(u8, key, each.prefix)) return each.capability;
     if (op == .get or op == .list or op == .read) return read;
     return if (std.mem.startsWith(u8, key, own_prefix)) admin else write;
 }
 
-/// Is it below `/state/`, and does it stay where it seems to be?
+/// True: the path is below `/state/`, and does not lead out of it.
 pub fn isKey(key: []const u8) bool {
     if (!std.mem.startsWith(u8, key, "/state/")) return false;
     if (std.mem.indexOfScalar(u8, key, 0) != null) return false;

@@ -1,8 +1,9 @@
-//! How much of the store a peer may use, so that none can take what others need: a share a peer,
-//! and a reserve that only the node's own services use.
+//! The part of the store that a peer may use, so that no peer can take what others need. Each peer
+//! has a share, and only the node's own services use the reserve.
 //!
-//! An entry belongs to the sender that set it last, and costs what its record takes in the journal.
-//! Only a change that adds to an account is refused: a peer with too much may always make it less.
+//! An entry belongs to the sender that set it last, and costs the bytes of its record in the
+//! journal. Only a change that adds to an account is refused, so a peer that has too much may
+//! always make it less.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -10,20 +11,20 @@ const statefs = @import("statefs");
 const records = @import("os").records;
 const Contents = statefs.Contents;
 
-/// From this service's section of the node configuration (docs/spec/node-config.md).
+/// The settings from this service's section of the node configuration (docs/spec/node-config.md).
 pub const Settings = struct {
     peer_keys: u16 = contract.node.share_peer_keys,
     peer_bytes: u32 = contract.node.share_peer_bytes,
     reserve_keys: u16 = contract.node.share_reserve_keys,
     reserve_bytes: u32 = contract.node.share_reserve_bytes,
-    /// Peers that may set keys: what is not in reserve is divided among them.
+    /// The number of peers that may set keys. They divide what is not in reserve.
     peers: u8 = 1,
 
     const tag_share = @intFromEnum(contract.node.StateTag.share);
     const tag_reserve = @intFromEnum(contract.node.StateTag.reserve);
     const tag_peers = @intFromEnum(contract.node.StateTag.peers);
 
-    /// No record: as it stands above.
+    /// Without a record the defaults above hold.
     pub fn parse(section: []const u8) error{ Malformed, UnknownTag }!Settings {
         var settings: Settings = .{};
         var each = records.iterate(section);
@@ -54,13 +55,13 @@ pub const Settings = struct {
     }
 };
 
-/// What there is to be divided.
+/// The amount that is to be divided.
 pub const Capacity = struct { keys: u32, bytes: u64 };
 
 /// The longest value with the longest key a peer may use: a peer can always have two.
 const largest_bytes = cost(contract.state.peer_key_bytes_max, statefs.record.value_bytes_max);
 const part_bytes_min = 2 * largest_bytes;
-/// No more than so much of what there is becomes reserve: a small disk has room for peers too.
+/// The largest part that becomes reserve, so that a small disk has room for peers, too.
 const reserve_part = 4;
 
 /// The limits of one peer, and of all of them together.
@@ -86,14 +87,14 @@ pub const Limits = struct {
     }
 };
 
-/// What entries may come to on a disk with such regions and a journal as it is. A disk so small
-/// that a largest value would not leave a reserve gives peers all there is.
+/// The amount that entries may take on a disk with such regions and the present journal. On a disk
+/// so small that a largest value would leave no reserve, peers may use everything.
 fn capacityOf(region_bytes: u64, journal_bytes: u64) u64 {
     const is_small = region_bytes * (reserve_part - 1) < largest_bytes * reserve_part;
     return if (is_small) @max(region_bytes, journal_bytes) else region_bytes;
 }
 
-/// What a snapshot has room for, in memory and in a region of the disk.
+/// The amount for which a snapshot has room, in memory and in a region of the disk.
 pub fn capacityIn(store: anytype, pool_bytes: u64, keys: u32) Capacity {
     const pair = statefs.superblock.regions(store.device.sectors());
     const journal = store.journal.region.bytes();
@@ -111,7 +112,7 @@ pub const Lack = error{
     Io,
 };
 
-/// What a peer would add: entries, and those that they take the place of.
+/// The amount that a peer would add: entries, and those whose place they take.
 pub const Added = struct {
     new: Account = .{},
     own_freed: Account = .{},
@@ -128,7 +129,7 @@ pub const Added = struct {
         return added;
     }
 
-    /// All that a transaction would set.
+    /// Add everything that a transaction would set.
     pub fn ofTransaction(contents: *const Contents, peer: []const u8, txn: u64) Added {
         var added: Added = .{};
         for (contents.itemsOf(txn)) |item| {
@@ -137,7 +138,7 @@ pub const Added = struct {
         return added;
     }
 
-    /// Another key is set to a value of so many bytes.
+    /// Add another key, with a value of this many bytes.
     pub fn set(
         self: *Added,
         contents: *const Contents,
@@ -155,7 +156,7 @@ pub const Added = struct {
     }
 };
 
-/// May this peer add so much?
+/// The verdict on whether this peer may add this much.
 pub fn check(
     contents: *const Contents,
     limits: Limits,

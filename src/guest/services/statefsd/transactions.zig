@@ -1,5 +1,5 @@
-//! Open transactions of a store's server: how one begins, whose it is, and what ends it without a
-//! commit. `server` is the one of core.zig.
+//! The open transactions of a store's server: their beginning, their owners, and their ends without
+//! a commit. `server` is the one of core.zig.
 
 const std = @import("std");
 const statefs = @import("statefs");
@@ -8,7 +8,7 @@ const owners = @import("owners.zig");
 
 /// The longest value in small chunks: what a transaction that sets one adds to the journal.
 const transaction_bytes = 72 * 1024;
-/// Less is not worth writing all that is live.
+/// The least gain for which writing all live entries is worth it.
 const gain_bytes_min = 4096;
 
 /// The number of a new transaction, which is the caller's from now on.
@@ -40,9 +40,8 @@ pub fn ownerOf(server: anytype, txn: u64, caller: Caller) statefs.Error!*owners.
     return owner;
 }
 
-/// A transaction is over without having been committed. It needs no record that says so: where
-/// there is no room for one (or the disk takes none) there would never be, since nothing is
-/// compacted while a transaction is open.
+/// End a transaction without a commit. It does not need a record of that: nothing is compacted
+/// while a transaction is open, so a journal without room for the record would never get room.
 pub fn end(server: anytype, txn: u64) void {
     server.store.abort(txn) catch {
         var id: [8]u8 = undefined;
@@ -51,7 +50,7 @@ pub fn end(server: anytype, txn: u64) void {
     };
 }
 
-/// Transactions without a request for too long.
+/// End transactions that had no request for too long.
 pub fn endAbandoned(server: anytype, gate: anytype) void {
     while (server.owners.takeIdle(server.now_ns)) |owner| {
         end(server, owner.txn);
@@ -59,8 +58,8 @@ pub fn endAbandoned(server: anytype, gate: anytype) void {
     }
 }
 
-/// A local writer does not wait for what a peer has begun: while a transaction is open nothing is
-/// compacted. The peer that began it learns that at its next step.
+/// End the transactions of peers, for a local writer that needs room: while one is open, nothing is
+/// compacted. The peer learns of the end at its next step.
 pub fn endOfPeers(server: anytype, gate: anytype) bool {
     var is_any = false;
     while (server.owners.takePeers()) |owner| {

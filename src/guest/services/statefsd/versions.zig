@@ -1,19 +1,19 @@
-//! Whether a value has changed since it was read: a number that differs between any two values that
-//! a key had since the start of the service.
+//! Versions of values, by which a reader knows whether a value has changed. The version differs
+//! between any two values that a key had since the start of the service.
 
 const std = @import("std");
 const statefs = @import("statefs");
 
-/// Keys are told apart by so many classes when a reader asks whether one has changed: a few of
-/// them read again without need.
+/// The number of classes of keys. A reader learns whether a key of the class has changed, so a few
+/// readers read again without need.
 const classes_max = 64;
 
 pub const Versions = struct {
-    /// How many changes there were, and the last one of a key of each class.
+    /// The number of changes, and for each class the last change of one of its keys.
     count: u64 = 0,
     changed: [classes_max]u64 = @splat(0),
 
-    /// Every key may have another value.
+    /// Every key may have another value now.
     pub fn markEvery(self: *Versions) void {
         self.count += 1;
         self.changed = @splat(self.count);
@@ -24,7 +24,7 @@ pub const Versions = struct {
         self.changed[classOf(key)] = self.count;
     }
 
-    /// What a transaction is about to change.
+    /// Note the keys that a transaction is about to change.
     pub fn markAll(self: *Versions, contents: *const statefs.Contents, txn: u64) void {
         for (contents.itemsOf(txn)) |item| self.mark(contents.keyOf(item));
     }

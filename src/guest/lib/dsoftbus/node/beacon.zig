@@ -1,14 +1,14 @@
-//! Discovery: announces out on a fixed schedule, peers in. What is heard says that a peer may be
-//! there, and where; that it is alive only its session says.
+//! Discovery: the beacon sends announces on a fixed schedule, and hears those of peers. An announce
+//! says that a peer may be there, and at which address. Only a session says that it is alive.
 
 const std = @import("std");
 const marker = @import("contract").marker;
 const announce = @import("../announce.zig");
 const edge = @import("edge.zig");
 
-/// So that a flood of datagrams cannot keep the node from everything else.
+/// This bound keeps a flood of datagrams from stopping everything else.
 const datagrams_per_turn = 16;
-/// A line about a refused announce at most this often.
+/// Refused announces have at most one line in this time.
 const complaint_ns = std.time.ns_per_s;
 
 const Complaint = enum(u1) { malformed, key };
@@ -42,10 +42,10 @@ pub const Beacon = struct {
     pub fn tick(self: *Beacon, node: anytype) bool {
         const is_heard = self.readable and self.receive(node);
         if (node.now_ns < self.next_ns) return is_heard;
-        // On the schedule's own grid: a late turn does not shift the ones after it.
+        // The next one stays on the schedule's grid, so a late turn does not shift those after it.
         while (self.next_ns <= node.now_ns) self.next_ns += node.config.announce_ns;
         self.say(node, announce.group);
-        // And to every configured peer, for networks that do not carry multicast.
+        // Every configured peer gets one, too, for networks that do not carry multicast.
         for (node.config.peers()) |*peer| self.say(node, peer.ip);
         return is_heard;
     }
@@ -75,7 +75,7 @@ pub const Beacon = struct {
                 node.edge.print(marker.announce_malformed, .{});
             return false;
         };
-        // Multicast comes back to its sender; nor is another sender with our name a peer.
+        // Multicast comes back to its sender; and another sender with our name is not a peer.
         if (node.config.id.eql(heard.device_id)) return false;
         const peer = node.config.peerIndex(heard.device_id) orelse {
             _ = node.table.hear(&heard, datagram.ip, false, node.now_ns) catch {};

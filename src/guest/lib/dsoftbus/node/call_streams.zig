@@ -1,14 +1,15 @@
-//! The streams of calls inside one session. Each has one direction: on a stream that the peer
-//! opened it asks and is answered, on one of ours this node asks. There is one of each for each
-//! encoding.
+//! The streams of calls inside one session. Each has one direction: on a stream that the peer has
+//! opened the peer asks and is answered, and on a stream of ours this node asks. There is one of
+//! each for each encoding.
 //!
-//! Frames may go as soon as their stream is opened. Messages may go once the peer has agreed:
+//! Frames may go as soon as their stream is open. Messages may go once the peer has agreed:
 //!
 //!     none ──a call──▶ opened ──OPEN_ACK──▶ agreed ──the stream ends──▶ none
 //!                        └──RESET, CLOSE──▶ declined: calls go in frames, or not at all (`manner`)
 //!
-//! What is not taken from a stream keeps its credit, and a request is taken only while its answer
-//! has room: so a peer that is not served yet cannot send more. Nothing is decided here.
+//! Bytes that were not taken from a stream keep its credit, and a request is taken only while its
+//! answer has room. So a peer that has yet to be served cannot send more. This file decides nothing
+//! about a call.
 
 const std = @import("std");
 const frames = @import("../frames.zig");
@@ -21,7 +22,7 @@ const Encoding = gateway.Encoding;
 const Mux = mux_file.Mux;
 const Reason = mux_file.Reason;
 
-/// A peer that does not know a stream resets it: so its name is the offer.
+/// A peer that does not know a stream resets it, so its name is the offer.
 const names = std.EnumArray(Encoding, []const u8).init(.{
     .frames = "gateway",
     .schema = rpc.stream_name,
@@ -32,7 +33,7 @@ const response_bytes_max = frames.response_head + frames.response_payload_max;
 /// A stream on which the peer asks; id 0: there is none.
 const Serving = struct {
     id: u32,
-    /// The peer has closed its half: what it has asked is answered, then we close ours.
+    /// The peer has closed its half. It gets the answers that it is owed, then we close ours.
     is_last: bool,
     requests: Assembly,
 };
@@ -45,19 +46,19 @@ const Asking = struct {
     responses: Assembly,
 };
 
-/// How calls are said: a peer may have to say first what it takes, and may take nothing of ours.
+/// The manner of our calls: a peer may have to say first what it takes, and may take none of them.
 pub const Manner = enum { frames, schema, unknown, never };
 
-/// What a peer answers, by encoding.
+/// The responses of a peer, by encoding.
 pub const Response = union(Encoding) { frames: frames.Response, schema: rpc.Answer };
 
 pub const Happening = union(enum) {
     nothing,
     /// There may be responses: `nextResponse`.
     responses: Encoding,
-    /// Our own stream with requests is over.
+    /// Our own stream of requests is over.
     unheard: Encoding,
-    /// The peer has opened a stream with requests.
+    /// The peer has opened a stream of requests.
     serving,
     /// The peer takes our calls by schema.
     agreed,
@@ -78,7 +79,7 @@ pub const CallStreams = struct {
         self.is_declined = false;
     }
 
-    /// What the peer says of a stream that no other owner has.
+    /// Take an event of a stream that no other owner has.
     pub fn take(self: *CallStreams, mux: *Mux, event: mux_file.Event) Happening {
         switch (event) {
             .opened => |stream| return self.serve(mux, stream.id, stream.name),
@@ -88,7 +89,7 @@ pub const CallStreams = struct {
                 if (encoding == .schema) return .agreed;
             },
             .data => |data| {
-                // Both have room for the whole credit, and the mux lets no more through.
+                // Both buffers have room for the whole credit, and the mux lets no more through.
                 if (self.servingOf(data.id)) |encoding| {
                     if (!self.serving.getPtr(encoding).requests.put(data.bytes)) unreachable;
                     return .nothing;
@@ -149,7 +150,7 @@ pub const CallStreams = struct {
 
     // This node asks
 
-    /// How a call is said to a peer that knows streams.
+    /// The encoding of a call to a peer that knows streams.
     pub fn manner(self: *CallStreams, mux: *Mux) Manner {
         if (self.mode == .frames) return .frames;
         // The one stream that such a peer takes is for frames.
@@ -168,7 +169,7 @@ pub const CallStreams = struct {
         asking.responses.begin(if (encoding == .frames) .response else .message);
     }
 
-    /// Put a request on our own stream. False: it has no room now.
+    /// Put a request on our own stream. False: the stream has no room now.
     pub fn ask(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
         const asking = self.asking.getPtr(encoding);
         if (asking.id == 0) self.open(mux, encoding);
@@ -203,15 +204,15 @@ pub const CallStreams = struct {
 
     pub fn dropResponse(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const asking = self.asking.getPtr(encoding);
-        const len = (asking.responses.next() catch unreachable).?.len; // it was `nextResponse`
+        const len = (asking.responses.next() catch unreachable).?.len; // `nextResponse` gave it
         mux.grant(asking.id, len);
         asking.responses.drop(len);
     }
 
     // The peer asks
 
-    /// The next request, if its answer has room; its taker calls `dropRequest`. Behind the
-    /// peer's CLOSE the beginning of one is all that will come of it.
+    /// The next request, if its answer has room; its taker calls `dropRequest`. If the peer has
+    /// closed in the middle of a request, this is its beginning.
     pub fn nextRequest(
         self: *CallStreams,
         mux: *const Mux,
@@ -249,7 +250,7 @@ pub const CallStreams = struct {
         serving.id = 0;
     }
 
-    /// Put an answer on the stream of its request. False: it has no room now.
+    /// Put an answer on the stream of its request. False: the stream has no room now.
     pub fn answer(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
         const id = self.serving.getPtr(encoding).id;
         if (id == 0) return true; // no call waits for it any more

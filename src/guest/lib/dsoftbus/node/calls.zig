@@ -1,5 +1,5 @@
-//! Calls at services of this node that peers have asked for: one place each, from the request until
-//! everything that is owed has been done.
+//! Calls of peers at services of this node. Each has a place, from its request until everything
+//! that it is owed has been done.
 //!
 //!     asked ──reply──▶ answered ──delivered, recorded──▶ free
 //!       └──deadline──▶ late: the peer has its answer, the record waits for the service's
@@ -7,10 +7,10 @@
 //!
 //! Rules of this file
 //! 1. A peer has at most `peer_max` calls, of them `peer_service_max` at one service; a service has
-//!    at most `service_max`. What is over the first two waits at the peer's own expense, in its
-//!    stream; what is over the third is refused.
-//! 2. A place is free again only when the service has answered or was given up, so that a service
-//!    that is slow or gone costs a bounded number of them.
+//!    at most `service_max`. A call beyond the first two bounds waits at the peer's own expense, in
+//!    its stream. A call beyond the third is refused.
+//! 2. A place is free again only when the service has answered or was given up. So a service that
+//!    is slow or gone costs a bounded number of places.
 
 const std = @import("std");
 const edge = @import("edge.zig");
@@ -25,37 +25,37 @@ pub const peer_max = 3;
 pub const peer_service_max = 2;
 pub const service_max = 6;
 pub const calls_max = peers_max * peer_max;
-/// A peer waits no longer for a service, whatever its own deadline.
+/// A peer waits at most this long for a service, whatever its own deadline.
 pub const answer_ns_max: u64 = 2 * std.time.ns_per_s;
-/// Then nothing is known of what the service did, and nothing more is waited for.
+/// After this time the node stops waiting, and does not know what the service did.
 pub const give_up_ns: u64 = 30 * std.time.ns_per_s;
 
 pub const Kind = enum { plain, package, state, transfer };
 
-/// How a call ended, for its record; for state the outcome has more to say.
+/// The end of a call, for its record; for state the outcome says more.
 pub const Outcome = union(enum) { remote: bool, state: remote_state.Outcome };
 
 pub const Call = struct {
     is_used: bool = false,
     kind: Kind = .plain,
     service: u8 = 0,
-    /// Under which the service is asked; 0: it owes nothing.
+    /// The ticket under which the service is asked; 0: the service owes nothing.
     ticket: u16 = 0,
     peer: u8 = 0,
-    /// Session that waits for the answer; 0: none does.
+    /// The session that waits for the answer; 0: no session does.
     serial: u32 = 0,
     correlation: u64 = 0,
-    /// How it was said, and how its answer is said; the method is of the schema.
+    /// The encoding of the call and of its answer; the method is of the schema.
     encoding: gateway.Encoding = .frames,
     method: u16 = 0,
-    /// Answers owed: a repetition may have come over the same session.
+    /// The number of answers that are owed: a repetition may have come over the same session.
     copies: u8 = 0,
     is_answered: bool = false,
     is_late: bool = false,
     deadline_ns: u64 = edge.never,
     give_up_ns: u64 = edge.never,
     subject: gateway.Subject = .{},
-    /// What was asked, where it must not be run twice.
+    /// The digest of the request, where it must not be run twice.
     digest: ?replay.Digest = null,
     op: state_frames.Op = .sync,
     txn: u64 = 0,
@@ -63,12 +63,12 @@ pub const Call = struct {
     nonce: ?u64 = null,
     key_at: u16 = 0,
     key_len: u16 = 0,
-    /// The record that is owed, as soon as it is known what it says.
+    /// The record that is owed, once the node knows what it says.
     owes_record: bool = false,
     outcome: ?Outcome = null,
     /// A commit whose session is over: if the store refuses it, its transaction was aborted.
     owes_abort: bool = false,
-    /// Say so in a line once the answer has left.
+    /// A line reports the call once the answer has left.
     is_told: bool = false,
     request_len: u16 = 0,
     request: [frames.request_payload_max]u8 = undefined,
@@ -76,7 +76,7 @@ pub const Call = struct {
     answer_len: u16 = 0,
     answer: [frames.response_payload_max]u8 = undefined,
 
-    /// All but the buffers.
+    /// Every field except the buffers.
     fn reset(self: *Call) void {
         self.is_used = true;
         self.kind = .plain;
@@ -114,7 +114,7 @@ pub const Call = struct {
         return self.request[self.key_at..][0..self.key_len];
     }
 
-    /// It is a part of the request.
+    /// The key is a part of the request.
     pub fn setKey(self: *Call, part: []const u8) void {
         if (part.len == 0) return;
         self.key_at = @intCast(@intFromPtr(part.ptr) - @intFromPtr(&self.request));
@@ -154,7 +154,7 @@ pub const Calls = struct {
         return self.all[0..self.top];
     }
 
-    /// A place for a call of this peer at this service; null: the service has no room.
+    /// Take a place for a call of this peer at this service; null: the service has no room.
     pub fn take(self: *Calls, peer: u8, service: u8) ?*Call {
         if (self.count(null, service) >= service_max) return null;
         const call = for (&self.all, 1..) |*call, end| {
@@ -169,7 +169,7 @@ pub const Calls = struct {
         return call;
     }
 
-    /// May this peer have another call at this service now? If not, it waits.
+    /// True: this peer may have another call at this service now. False: the call waits.
     pub fn hasRoom(self: *const Calls, peer: u8, service: ?u8) bool {
         if (self.count(peer, null) >= peer_max) return false;
         const at = service orelse return true;
@@ -187,7 +187,7 @@ pub const Calls = struct {
         return total;
     }
 
-    /// No other that is waited for has it: see `nextTicket`.
+    /// The call that was asked under this ticket. `nextTicket` gives no two calls the same one.
     pub fn ofTicket(self: *Calls, service: u8, ticket: u16) ?*Call {
         if (ticket == 0) return null;
         for (self.all[0..self.top]) |*call| {
@@ -196,7 +196,8 @@ pub const Calls = struct {
         return null;
     }
 
-    /// More numbers than anything waits for: one that comes round again has long been given up.
+    /// There are more numbers than waiting calls, so a number that comes round again has long been
+    /// given up.
     pub fn nextTicket(self: *Calls) u16 {
         self.last_ticket = if (self.last_ticket >= 0xFE00) 1 else self.last_ticket + 1;
         for (self.all[0..self.top]) |*call| {
@@ -214,7 +215,7 @@ pub const Calls = struct {
         return null;
     }
 
-    /// Does this session wait for an answer?
+    /// True: this session waits for an answer.
     pub fn waits(self: *const Calls, serial: u32) bool {
         for (self.all[0..self.top]) |*call| {
             if (call.is_used and call.serial == serial and call.kind != .transfer) return true;
@@ -245,7 +246,8 @@ pub const Calls = struct {
         return at;
     }
 
-    /// One whose time is over; call until null, and make it late or given up.
+    /// A call whose time is over. Call this until it returns null, and make each one late or given
+    /// up.
     pub fn expired(self: *Calls, now_ns: u64) ?*Call {
         for (self.all[0..self.top]) |*call| {
             if (!call.is_used or call.ticket == 0) continue;

@@ -1,6 +1,6 @@
-//! `DS`: requests of the node's own services. Each names its peer, waits for a session with it,
-//! travels, and is answered once. After a loss it travels again, to the same peer and under the
-//! same id, so that a change takes effect once.
+//! `DS`: requests of the node's own services. A request names its peer, waits for a session with
+//! it, travels, and is answered once. After the loss of the session it travels again, to the same
+//! peer and under the same id, so that a change takes effect once.
 
 const wire = @import("wire");
 const edge = @import("edge.zig");
@@ -26,8 +26,8 @@ pub fn take(node: anytype, client: edge.Client, request: []const u8) void {
     if (!node.desk.take(ask, client, node.now_ns)) refuse(node, client, ask.op);
 }
 
-/// The peer that is named, or the only one there is: a change must not come to another than was
-/// meant, so a node with several guesses none.
+/// The peer that the request names, or the only one of this node. A node with several peers does
+/// not guess: a change must not reach a peer that was not meant.
 fn peerOf(node: anytype, request: []const u8) ?u8 {
     const name = wire.front.peerOf(request);
     if (name.len != 0) return node.config.peerIndex(name);
@@ -40,7 +40,7 @@ fn refuse(node: anytype, client: edge.Client, op: wire.front.Op) void {
     node.edge.answer(client, wire.front.encodeReply(&buffer, op, .fail) catch unreachable);
 }
 
-/// Send what waits, as far as there are sessions to send it on.
+/// Send the waiting requests whose sessions are there.
 pub fn dispatch(node: anytype) void {
     if (node.desk.isEmpty()) return;
     for (0..node.config.peers().len) |peer| dispatchTo(node, @intCast(peer));
@@ -112,7 +112,7 @@ fn send(node: anytype, line: *Line, entry: *Desk.Entry) Sent {
     return .sent;
 }
 
-/// The link of one peer and one stream, which to the desk is a number.
+/// The link of one peer and one stream, as the number that the desk knows.
 fn linkOf(peer: u8, encoding: gateway.Encoding) u8 {
     return peer << 1 | @intFromEnum(encoding);
 }

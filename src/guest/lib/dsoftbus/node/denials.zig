@@ -1,5 +1,6 @@
-//! What a peer is denied: one by one as long as there is little of it, and counted otherwise. A
-//! refusal costs its peer a token at most, and this node a record and a line.
+//! The denials of an admitted peer. The first ones of an interval are recorded one by one, and the
+//! others are counted, because a denial costs its peer a token at most, and this node a record and
+//! a line.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -7,7 +8,7 @@ const edge = @import("edge.zig");
 const Id = @import("../id.zig").Id;
 
 pub const interval_ns: u64 = 10 * std.time.ns_per_s;
-/// In an interval.
+/// Denials of an interval that have a record each.
 pub const records_max = 16;
 
 pub const Denials = struct {
@@ -15,9 +16,9 @@ pub const Denials = struct {
     count: u64 = 0,
     until_ns: u64 = edge.never,
 
-    /// Something was denied. True: it may have a record and a line of its own, else it is counted.
+    /// A call was denied. True: it may have a record and a line of its own. False: it is counted.
     pub fn note(self: *Denials, now_ns: u64) bool {
-        // Nothing is kept before an interval begins, or counted before its records are used up.
+        // Counting begins within an interval, once its records are used up.
         std.debug.assert(self.until_ns != edge.never or self.records == 0);
         std.debug.assert(self.records == records_max or self.count == 0);
         if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
@@ -29,7 +30,8 @@ pub const Denials = struct {
         return false;
     }
 
-    /// At the end of the interval: how many were counted; null: it has not ended, or none were.
+    /// At the end of the interval, how many denials were counted. Null: the interval has not ended,
+    /// or none was counted.
     pub fn take(self: *Denials, now_ns: u64) ?u64 {
         if (now_ns < self.until_ns) return null;
         defer self.* = .{};
@@ -72,7 +74,7 @@ test "an interval begins with the first denial, not with the last one" {
     try std.testing.expectEqual(100 + interval_ns, denials.until_ns);
     try std.testing.expectEqual(1, denials.take(100 + interval_ns).?);
     try std.testing.expectEqual(edge.never, denials.until_ns);
-    // What is denied next has its own interval, and records again.
+    // The next denial begins an interval of its own, with new records.
     for (0..records_max) |_| try std.testing.expect(denials.note(7 * interval_ns));
     try std.testing.expect(!denials.note(7 * interval_ns));
     try std.testing.expectEqual(null, denials.take(8 * interval_ns - 1));

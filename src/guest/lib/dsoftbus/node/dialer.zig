@@ -1,5 +1,5 @@
-//! Dials the peers that the configuration says to dial, once they are discovered; again after a
-//! loss. Which address is next, `candidates` says.
+//! The dialer dials the peers that the configuration says to dial, once they are discovered, and
+//! again after the loss of a connection. `candidates` chooses the address.
 
 const std = @import("std");
 const contract = @import("contract");

@@ -1,9 +1,9 @@
-//! What a `Node` has of the world. It makes no system call: what happens comes in as an event, what
-//! is to be done goes out through an *edge*, none of whose functions waits:
+//! The world of a `Node`. A node makes no system call: its owner reports what happened as an event,
+//! and the node acts through an *edge*, whose functions never wait:
 //!
 //!     fn connect(self, to: Address) ?Socket            `connected` or `failed` comes as an event
 //!     fn accept(self) ?Accepted                        null: no connection waits
-//!     fn await(self, socket, token: u32, len) bool      what comes next comes as data, once
+//!     fn await(self, socket, token: u32, len) bool      the next bytes come as an event, once
 //!     fn write(self, socket, bytes) error{Failed}!usize         0: `writable` comes as an event
 //!     fn close(self, socket) void                      what was written is still delivered
 //!     fn abort(self, socket) void
@@ -14,8 +14,8 @@
 //!     fn answer(self, client: Client, reply: []const u8) void
 //!     fn print(self, comptime fmt: []const u8, args: anytype) void     one line
 //!
-//! The answer of a local service comes back with the ticket it was asked under: once, late, or
-//! never.
+//! The answer of a local service comes back with the ticket under which it was asked: once, late,
+//! or never.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -40,7 +40,7 @@ pub const Socket = u32;
 pub const Accepted = struct { socket: Socket, ip: [4]u8 };
 pub const Datagram = struct { ip: [4]u8, bytes: []const u8 };
 
-/// What became true of a connection.
+/// The conditions of a connection that became true.
 pub const Events = struct {
     writable: bool = false,
     failed: bool = false,
@@ -52,9 +52,9 @@ pub const Service = contract.gateway.Service;
 
 pub const Asked = enum {
     sent,
-    /// Its queue is full.
+    /// The queue of the service is full.
     full,
-    /// There is no such service, or no route to it.
+    /// There is no such service, or this node has no route to it.
     absent,
 };
 

@@ -9,7 +9,7 @@ const out = @import("out.zig");
 const transactions = @import("transactions.zig");
 const Line = @import("lines.zig").Line;
 
-/// A peer that takes what it is sent as fast as we make it would keep the node for as long.
+/// A peer that takes bytes as fast as we make them would otherwise keep the node for ever.
 pub const writes_per_turn = 4;
 
 pub const Manner = enum { close, abort };
@@ -27,7 +27,7 @@ pub fn lose(node: anytype, line: *Line, manner: Manner) void {
 }
 
 pub fn discard(node: anytype, line: *Line, manner: Manner) void {
-    // The number of a socket that is closed twice may be another connection's by then.
+    // A socket must not be closed twice: its number may be another connection's by then.
     std.debug.assert(line.state != .free);
     line.check();
     if (line.bound) |peer| {

@@ -1,5 +1,5 @@
-//! How connections come about, and whose they turn out to be: dialled and accepted ones, the keys
-//! of their handshakes, and the binding of what a peer claims to what is known of it.
+//! The beginning of connections, dialled and accepted: their sockets, the keys of their handshakes,
+//! and the binding of the identity that a peer claims to what the node knows of it.
 
 const std = @import("std");
 const binding = @import("../binding.zig");
@@ -64,12 +64,12 @@ pub fn note(node: anytype, socket: edge.Socket, events: edge.Events) void {
         if (!events.connected) return;
         return startHandshake(node, line) catch ending.lose(node, line, .abort);
     }
-    // The call that waits for a connection reports its end: an event may be one of an earlier
+    // The call that waits for a connection reports its end. This event may be of an earlier
     // connection, which had the same number.
     line.is_unsent = line.is_unsent or events.writable;
 }
 
-/// What was awaited has come: bytes, none at the end, null for a connection that failed.
+/// The awaited bytes have come: an empty slice at the end, null for a connection that failed.
 pub fn receive(node: anytype, serial: u32, data: ?[]const u8) void {
     const line = node.lines.ofSerial(serial) orelse return;
     line.is_awaiting = false;
@@ -98,8 +98,8 @@ pub fn accept(node: anytype) void {
     }
 }
 
-/// All that names the peer must agree. A missing announce may still come within the handshake's
-/// time.
+/// Admit the peer if everything that names it agrees. A missing announce may still come within the
+/// time of the handshake.
 pub fn bind(node: anytype, line: *Line) void {
     const claimed = &line.session.claimed;
     const index = node.config.peerIndex(claimed.slice());

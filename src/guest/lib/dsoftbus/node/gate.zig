@@ -1,6 +1,6 @@
-//! The gateway: decides with `gateway`, has the local service asked, answers, and records. What is
-//! said of each kind of call is in `gate_plain`, `gate_state` and `gate_package`; values on streams
-//! of their own are in `moving`.
+//! The gateway of a node decides with `gateway`, asks the local service, answers the peer, and
+//! records the call. `gate_plain`, `gate_state` and `gate_package` know the frames of each kind of
+//! service; `moving` moves values on streams of their own.
 //!
 //!     serve ──▶ refuse                                    denied: answered and recorded at once
 //!       └─────▶ start ──▶ (service) ──▶ settle ──▶ deliver ──▶ record
@@ -25,7 +25,7 @@ const Line = @import("lines.zig").Line;
 const state_service = @intFromEnum(edge.Service.statefsd);
 const package_service = @intFromEnum(edge.Service.packagefsd);
 
-/// A call of a peer of a ready session, or bytes that are not a call.
+/// Serve a call of a peer with a ready session, or refuse bytes that are not a call.
 pub fn serve(node: anytype, line: *Line, asked: gateway.Asked) void {
     node.tellOnce(.rx);
     const peer = line.bound.?;
@@ -39,7 +39,7 @@ pub fn serve(node: anytype, line: *Line, asked: gateway.Asked) void {
     }
 }
 
-/// A call that is permitted: answer it, from memory if it is a change that was made already.
+/// Answer a permitted call: from memory if it is a change that was made already.
 fn run(
     node: anytype,
     line: *Line,
@@ -104,7 +104,7 @@ fn digestOf(service: *const gateway.Service, request: frames.Request) ?replay.Di
 fn join(node: anytype, line: *Line, call: *Call, asked: gateway.Asked) void {
     const request = asked.request.?;
     const is_same = call.serial == line.serial and !call.is_answered;
-    // It has one answer, in one encoding.
+    // The call has one answer, in one encoding.
     if (is_same and call.encoding != asked.encoding) return reply(node, line, asked, .busy, "");
     call.copies = if (is_same) call.copies +| 1 else 1;
     call.serial = line.serial;
@@ -117,13 +117,13 @@ fn join(node: anytype, line: *Line, call: *Call, asked: gateway.Asked) void {
     call.is_late = false;
 }
 
-/// A change whose answer is forgotten, or a number under which something else was asked.
+/// Refuse a change whose answer is forgotten, or a number under which something else was asked.
 fn answerLost(node: anytype, line: *Line, asked: gateway.Asked) void {
     reply(node, line, asked, .failed, "");
     records.note(node, line.bound.?, .failed, asked.subject);
 }
 
-/// An answer that needs no call: a request is taken only when there is room for it.
+/// Give an answer that needs no call. It has room, since a request is taken only then.
 fn reply(
     node: anytype,
     line: *Line,
@@ -148,7 +148,7 @@ fn encodeFrame(node: anytype, response: frames.Response) []const u8 {
     return frames.encodeResponse(buffer, response) catch unreachable; // it has room
 }
 
-/// The answer of a call that has one.
+/// Write the answer of a call that has one.
 fn encodeAnswer(node: anytype, call: *const Call) []const u8 {
     var response = call.response();
     if (call.encoding == .frames) return encodeFrame(node, response);
@@ -164,7 +164,7 @@ fn write(node: anytype, line: *Line, encoding: gateway.Encoding, bytes: []const 
     return true;
 }
 
-/// The service's answer, or null for none: what is left of the call is its record.
+/// The service has answered, or null: it never will. Then only the record of the call is left.
 fn end(node: anytype, call: *Call, answer: ?[]u8) void {
     std.debug.assert(call.is_used and call.ticket == 0); // the service owes nothing any more
     switch (call.kind) {
@@ -183,7 +183,7 @@ pub fn settle(node: anytype, service: edge.Service, ticket: u16, answer: []u8) v
     end(node, call, answer);
 }
 
-/// Time is over: the peer gets that answer, and then nothing more is awaited.
+/// The time is over. The peer gets that answer; later the node stops waiting for the service.
 pub fn expire(node: anytype) void {
     while (node.calls.expired(node.now_ns)) |call| {
         if (call.is_late) {
@@ -229,7 +229,7 @@ pub fn record(node: anytype) void {
     for (node.calls.used()) |*call| {
         if (!call.is_used or !call.owes_record) continue;
         const outcome = call.outcome orelse continue;
-        // A call that goes on may have another record: a late end has its own.
+        // A call that goes on may have another record, since a late end has its own.
         if (node.journal.isFull()) return;
         std.debug.assert(call.kind != .transfer or call.serial == 0);
         call.owes_record = false;

@@ -1,5 +1,5 @@
-//! Remote package files, the serving side: `PK` from the peer, `PF` to packagefsd. A frame is
-//! served again when packagefsd has said what was missing.
+//! Remote package files, the serving side: `PK` from the peer becomes `PF` to packagefsd. Where
+//! packagefsd must be asked first, the frame is served again when it has answered.
 
 const std = @import("std");
 const wire = @import("wire");
@@ -12,7 +12,7 @@ const Call = calls.Call;
 const block_bytes = wire.packages.read_bytes_max;
 
 /// The block that was read last. A peer takes a file in pieces of at most 128 bytes, one after the
-/// other; an image does not change while it is mounted, so what was true of it stays true.
+/// other. An image does not change while it is mounted, so the block stays true.
 pub const Block = struct {
     file: u32 = 0,
     at: u32 = 0,
@@ -34,7 +34,7 @@ pub fn begin(node: anytype, call: *Call) void {
 
 /// packagefsd has answered, or has not.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
-    // No call waits for it: a handle would be one of another session.
+    // No peer waits for the answer: its handle would be of a session that is over.
     if (call.is_late or call.serial == 0) {
         call.owes_record = call.owes_record and call.outcome != null;
         return;
@@ -49,7 +49,7 @@ pub fn fail(call: *Call) void {
     call.setAnswer(.ok, packagefs.encodeRefusal(&out, .{ .op = op, .status = .io }));
 }
 
-/// What packagefsd said; no bytes: nothing.
+/// The answer of packagefsd; an empty slice: there is no answer.
 const Said = struct { bytes: ?[]const u8 };
 
 fn attempt(node: anytype, call: *Call, said: ?Said) void {
@@ -70,7 +70,7 @@ fn attempt(node: anytype, call: *Call, said: ?Said) void {
         return attempt(node, call, .{ .bytes = null });
     };
     const is_ok = outcome.status == .ok;
-    // What is done with an open file is part of what its opening was recorded as.
+    // The record of OPEN stands for what is done with the open file.
     const is_part = is_ok and (outcome.op == .read or outcome.op == .close);
     call.owes_record = !is_part;
     call.outcome = .{ .remote = is_ok };
@@ -78,12 +78,12 @@ fn attempt(node: anytype, call: *Call, said: ?Said) void {
     call.setAnswer(.ok, outcome.reply);
 }
 
-/// packagefsd, asked once for each frame at most.
+/// packagefsd as a backend; it is asked at most once for each frame.
 const Backend = struct {
     block: *Block,
     said: ?Said,
     request: *[12 + packagefs.path_bytes_max]u8,
-    /// What packagefsd is to be asked.
+    /// The request for packagefsd.
     asked: []const u8 = "",
 
     pub fn stat(self: *Backend, path: []const u8) packagefs_server.Failure!u64 {

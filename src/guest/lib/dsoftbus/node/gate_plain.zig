@@ -1,5 +1,5 @@
-//! Calls that go to the local service as they are, and whose answer comes back unread except for
-//! its status: samgrd, bundlemgrd, logd.
+//! Calls that go to the local service as they are: those at samgrd, bundlemgrd and logd. Of an
+//! answer the node reads the status alone.
 
 const wire = @import("wire");
 const cursor = wire.cursor;
@@ -8,7 +8,7 @@ const services = @import("services.zig");
 const frames = @import("../frames.zig");
 const Call = calls.Call;
 
-/// All of their answers have their status there.
+/// The place of the status in all of their answers.
 const status_at = 4;
 
 pub fn begin(node: anytype, call: *Call) void {
@@ -32,7 +32,7 @@ pub fn fail(call: *Call) void {
     call.setAnswer(.failed, "");
 }
 
-/// What of a local answer goes to a peer: an answer always has a byte, and of a log as many
+/// The part of a local answer that goes to a peer: always at least a byte, and of a log as many
 /// records as there is room for.
 fn fit(answer: []u8) ?[]const u8 {
     if (answer.len == 0) return null;
@@ -40,7 +40,7 @@ fn fit(answer: []u8) ?[]const u8 {
     return wire.log_cut.cutQueryReply(answer, frames.response_payload_max);
 }
 
-/// The service did what it was asked, and not only answered.
+/// True: the service did what it was asked, and did not only answer.
 fn isGood(call: *const Call, answer: []const u8) bool {
     const op = call.subject.opcode orelse return false;
     return answer.len > status_at and answer[3] == op | cursor.reply_bit and answer[status_at] == 0;

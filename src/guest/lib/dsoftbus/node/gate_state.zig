@@ -1,5 +1,5 @@
-//! Remote state, the serving side: `SF` from the peer, judged, then `SF` to statefsd under a nonce
-//! of our own. Every change asked for has one record that says what became of it.
+//! Remote state, the serving side: a judged `SF` of the peer becomes an `SF` to statefsd under a
+//! nonce of our own. Every change that a peer asks for has one record, which says how it ended.
 
 const calls = @import("calls.zig");
 const services = @import("services.zig");
@@ -48,7 +48,8 @@ fn reject(node: anytype, call: *Call, op: state.Op, why: remote_state.Reject) vo
     );
 }
 
-/// statefsd's answer, with the nonce of the peer's request instead of ours; null: there is none.
+/// The answer of statefsd, with the nonce of the peer's request in place of ours; null: there is no
+/// answer.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     const said = store.unwrap(answer, call.op, call.txn);
@@ -56,7 +57,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     transactions.settle(node, call, said.reply, is_ok);
     switch (said.ending) {
         .now, _ => {},
-        // The first time has its record.
+        // The first call has a record already.
         .repeated => call.owes_record = false,
         .forgotten => return forget(node, call),
         .withdrawn => {
@@ -66,7 +67,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
         },
     }
     const known = said.reply orelse {
-        // It was asked, and never said what it did.
+        // The store was asked, and never said what it did.
         const outcome: remote_state.Outcome = if (call.is_late) .unknown else .status;
         return finishWith(node, call, failure(&buffer, call, .io_error), outcome);
     };
@@ -75,7 +76,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     else if (is_ok) .allow else .status;
     var writer = state.startReply(&buffer, call.op, known.status, call.nonce) catch
         unreachable; // 13 bytes at most
-    // What the node's own services put there may be longer than what peers get.
+    // A value of the node's own services may be longer than what peers get.
     if (writer.put(known.tail)) |_| {
         finishWith(node, call, writer.done(), outcome);
     } else |_| finishWith(node, call, failure(&buffer, call, .value_too_large), .status);
@@ -106,7 +107,8 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_sta
     if (!call.is_late) call.setAnswer(.ok, frame);
 }
 
-/// Its time is over. What only reads is recorded as failed at once; the record of a change waits.
+/// The time of a call is over. A call that only reads is recorded as failed at once; the record of
+/// a change waits.
 pub fn fail(call: *Call) void {
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     call.setAnswer(.ok, failure(&buffer, call, .io_error));
@@ -117,7 +119,7 @@ pub fn isChange(op: state.Op) bool {
     return op == .put or op == .delete or op == .txn_commit;
 }
 
-/// Has it a record of its own?
+/// True: this call has a record of its own.
 fn isRecorded(op: state.Op) bool {
     return switch (op) {
         .txn_put, .txn_abort => true,

@@ -1,5 +1,6 @@
-//! Audit records on their way to the log. The log confirms each; what it does not confirm goes to
-//! the console, so that none is lost, and is counted, so that the log itself shows its gap.
+//! Audit records on their way to the log. The log confirms each. A record that it does not confirm
+//! goes to the console, so that it is not lost, and is counted, so that the log itself shows the
+//! gap.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -8,24 +9,24 @@ const edge = @import("edge.zig");
 const audit = @import("../audit.zig");
 const Loss = @import("../loss.zig").Loss;
 
-/// logd answers from memory; longer than this and it is gone.
+/// logd answers from memory, so after this time it counts as gone.
 const timeout_ns: u64 = 250 * std.time.ns_per_ms;
 const frame_bytes_max = 20 + wire.log.source_bytes_max + audit.scope.len + audit.bytes_max;
-/// Records that wait for their confirmation.
+/// The number of records that may wait for their confirmation.
 pub const pending_max = 8;
 
 pub const Level = enum(u8) { warn = audit.warn, info = audit.info };
 pub const Room = wire.log.Room;
 
-/// Where the log keeps a record, and its subject: what one source causes displaces nothing of
-/// another's (docs/spec/local-services.md, *Rooms*).
+/// The room in which the log keeps a record, and its subject: records that one source causes
+/// displace none of another (docs/spec/local-services.md, *Rooms*).
 pub const About = struct { room: Room = .plain, source: []const u8 = "" };
 
 const Pending = struct {
     /// 0: this place is free.
     ticket: u16 = 0,
     until_ns: u64 = 0,
-    /// It counts `loss` records that were lost, and carries no decision of its own.
+    /// The record counts `loss` lost records, and carries no decision of its own.
     loss: u64 = 0,
     len: u8 = 0,
     text: [audit.bytes_max]u8 = undefined,
@@ -84,7 +85,7 @@ pub const Journal = struct {
         return true;
     }
 
-    /// An answer of logd. False: it is to none of these.
+    /// Take an answer of logd. False: it answers none of these records.
     pub fn settle(self: *Journal, node: anytype, ticket: u16, reply: []const u8) bool {
         const place = for (&self.pending) |*place| {
             if (ticket != 0 and place.ticket == ticket) break place;
@@ -100,7 +101,7 @@ pub const Journal = struct {
 
     fn end(self: *Journal, node: anytype, place: *Pending, is_confirmed: bool) void {
         std.debug.assert(place.ticket != 0);
-        // What was reported as lost is still counted: the count falls only here.
+        // The reported losses are still in the count, which falls only here.
         std.debug.assert(place.loss <= self.loss.count);
         place.ticket = 0;
         if (place.loss == 0) {
@@ -126,7 +127,7 @@ pub const Journal = struct {
         return false;
     }
 
-    /// Into the log, and where the records themselves went.
+    /// Report the losses to the log, with the place where the records themselves are.
     fn tellLoss(self: *Journal, node: anytype) void {
         // One report at a time, or two would count the same losses.
         std.debug.assert(self.loss.count != 0 and !self.isTelling());
@@ -217,7 +218,7 @@ test "what the log confirms is not printed; what it refuses or never answers is,
     node.now_ns = journal.deadline();
     journal.tick(&node);
     try testing.expectEqual(3, outside.asked);
-    // The tale of the loss is lost too: nothing is printed, and it is reported later.
+    // The report of the loss was lost, too. It is not printed, and goes out again later.
     node.now_ns = journal.deadline();
     journal.tick(&node);
     try testing.expectEqual(1, outside.printed);

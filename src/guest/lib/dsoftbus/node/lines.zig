@@ -1,11 +1,11 @@
-//! Connections: which peer is on each, and which must make room.
+//! The lines of a node: its connections, the peer of each, and which one must make room.
 //!
 //! Rules of this file
-//! 1. There is a place for each peer that is dialled and for each session that stands, so that no
-//!    stranger can take it.
+//! 1. Each peer that is dialled and each session that stands has a place, which no stranger can
+//!    take.
 //! 2. Accepted connections without a session have places of their own. When all are taken, the
-//!    oldest of the source that has most of them makes room; a source that the configuration names
-//!    goes last.
+//!    source that has most of them loses its oldest one. A source that the configuration names is
+//!    chosen last.
 
 const std = @import("std");
 const edge = @import("edge.zig");
@@ -14,38 +14,38 @@ const twins = @import("../twins.zig");
 const Session = @import("../session.zig").Session;
 
 pub const half_open_max = 8;
-/// Twice: a session may become ready while the peer that has one is being dialled.
+/// Each peer has two: a session may become ready while its peer, which has one, is being dialled.
 pub const lines_max = 2 * config.peers_max + half_open_max;
 
 pub const Line = struct {
     state: enum { free, connecting, open } = .free,
     socket: edge.Socket = 0,
-    /// Where it leads to.
+    /// The address at its other end.
     address: edge.Address = .{ .ip = @splat(0), .port = 0 },
     session: Session = undefined,
-    /// Peer that was dialled.
+    /// The peer that was dialled.
     dialled: ?u8 = null,
-    /// Peer whose identity is bound to the session; set as long as the session is ready.
+    /// The peer whose identity is bound to the session; set as long as the session is ready.
     bound: ?u8 = null,
-    /// Tells sessions apart, over the life of the process.
+    /// The number that tells sessions apart, over the life of the process.
     serial: u32 = 0,
     opened_ns: u64 = 0,
     ready_ns: u64 = 0,
-    /// What comes next was asked for.
+    /// The next bytes have been asked for.
     is_awaiting: bool = false,
-    /// When it is to be asked for.
+    /// The instant at which they are to be asked for.
     await_ns: u64 = edge.never,
     /// The last turn ended before everything that had arrived was dealt with.
     busy: bool = false,
-    /// Writes that it may still make in this turn, and whether it would make more.
+    /// The writes that it may still make in this turn, and whether it would make more.
     writes_left: u8 = 0,
     is_unsent: bool = false,
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     pub fn check(self: *const Line) void {
         switch (self.state) {
             .free => std.debug.assert(self.dialled == null and self.bound == null),
-            // No peer is known to be there yet.
+            // Before the session is ready, the node does not know the peer.
             .connecting => std.debug.assert(self.dialled != null and self.bound == null),
             .open => if (self.bound) |peer| {
                 std.debug.assert(peer == self.dialled orelse peer);
@@ -57,7 +57,7 @@ pub const Line = struct {
         return self.state == .open and self.bound != null;
     }
 
-    /// An accepted connection that has not proven yet whose it is.
+    /// An accepted connection whose peer has not proven its identity yet.
     pub fn isHalfOpen(self: *const Line) bool {
         return self.state == .open and self.bound == null and self.dialled == null;
     }
@@ -66,7 +66,7 @@ pub const Line = struct {
         return .{ .is_ours = self.dialled != null, .ready_ns = self.ready_ns };
     }
 
-    /// What a handle of a remote file remembers of the session.
+    /// The epoch of the session, which a handle of a remote file carries.
     pub fn epoch(self: *const Line) u8 {
         return @truncate(self.serial);
     }
@@ -186,10 +186,10 @@ test "the oldest line of the peer with the most makes room, and the peer configu
     try testing.expectEqual(null, lines.victim(known));
     _ = accepted(lines, 10, 7);
     try testing.expectEqual(crowd, lines.victim(known).?);
-    // One each: the oldest.
+    // Each source has one, so the oldest goes.
     crowd.address.ip[3] = 11;
     try testing.expectEqual(@as(u64, 3), lines.victim(known).?.opened_ns);
-    // Sessions and dialled connections are not of the pool.
+    // Sessions and dialled connections do not count among them.
     crowd.bound = 0;
     try testing.expectEqual(null, lines.victim(known));
     crowd.bound = null;

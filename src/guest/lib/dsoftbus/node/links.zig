@@ -1,9 +1,9 @@
-//! Connections and the sessions on them: how they begin, which peer is at their other end, where
-//! their frames go, and how they end.
+//! The links of a node: its connections and the sessions on them. This file says how they begin,
+//! which peer is at the other end, where their frames go, and how they end.
 //!
-//! A turn serves each connection a little (`events_per_turn`, `writes_per_turn`) and makes at most
-//! one step of a handshake, which costs more than anything else: so no peer, and no number of
-//! strangers, keeps the others waiting.
+//! A turn serves each connection a little (`events_per_turn`, `writes_per_turn`). It makes at most
+//! one step of a handshake, which costs more than anything else. So neither a peer nor any number
+//! of strangers keeps the others waiting.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -25,11 +25,11 @@ const Line = @import("lines.zig").Line;
 
 const events_per_turn = 4;
 const connect_ns: u64 = session_file.handshake_ns;
-/// A service that answers from memory has answered by then.
+/// A service that answers from memory has answered within this time.
 const await_pause_ns: u64 = std.time.ns_per_ms / 2;
 
-/// What comes next is to be asked for: in the next turn, since no peer waits for that, or, while a
-/// call is under way, a little later, since its answer is likely to be the next thing to do.
+/// Ask for the next bytes soon: in the next turn, since no peer waits for that. While a call is
+/// under way, ask a little later, since its answer is likely to come first.
 fn awaitMore(node: anytype, line: *Line) void {
     if (line.is_awaiting or line.session.room() == 0) return;
     const pause_ns: u64 = if (node.calls.waits(line.serial)) await_pause_ns else 0;
@@ -157,13 +157,13 @@ fn pumpOne(node: anytype, line: *Line) void {
     line.busy = true;
 }
 
-/// Answers that had no room may have it now.
+/// Send answers that had no room before and may have it now.
 fn deliverMore(node: anytype, line: *Line) void {
     _ = gate.deliver(node, line);
     out.flush(node, line) catch ending.lose(node, line, .abort);
 }
 
-/// The next request that has come on a stream for them. False: nothing to do.
+/// Serve the next request on a stream of calls. False: there is nothing to do.
 fn serve(node: anytype, line: *Line) bool {
     const peer = line.bound orelse return false;
     if (node.talks[peer].kind != .streams or !node.calls.hasRoom(peer, null)) return false;

@@ -1,5 +1,5 @@
-//! Values above a frame's, the serving side: joins `transfer` to a session's streams, to the
-//! gateway's rules, to what is remembered of changes, and to the store.
+//! Values that are too large for a frame, the serving side. This file joins `transfer` to a
+//! session's streams, to the gateway's rules, to the memory of changes, and to the store.
 
 const std = @import("std");
 const calls = @import("calls.zig");
@@ -16,14 +16,15 @@ const Line = @import("lines.zig").Line;
 const Reason = mux_file.Reason;
 const service_id = @intFromEnum(edge.Service.statefsd);
 
-/// Something of the stream has happened.
+/// Take an event of the stream.
 pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
     const talk = &node.talks[line.bound.?];
     const slot = &talk.moving;
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     switch (event) {
         .opened => |stream| {
-            // Streams of one name follow each other: the mux lets none in before the last is over.
+            // Streams of one name follow each other: the mux admits a stream when the last one is
+            // over.
             if (slot.id != 0) talk.mux.reset(slot.id, .unwanted);
             abandon(node, line);
             std.debug.assert(slot.id == 0 and slot.machine.stage == .idle);
@@ -38,11 +39,11 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
     }
 }
 
-/// The stream is over, for whatever reason: what the store still owes has no receiver.
+/// The stream is over, for whatever reason. The answer that the store still owes has no receiver.
 pub fn abandon(node: anytype, line: *Line) void {
     const slot = &node.talks[line.bound.?].moving;
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
-    // What the store was never asked is ended here. The next stream asks for itself.
+    // A request that the store was never asked ends here. The next stream asks for itself.
     if (slot.is_unasked) _ = slot.machine.unasked(&host);
     slot.is_unasked = false;
     slot.machine.abandon(&host);
@@ -68,7 +69,7 @@ fn go(node: anytype, line: *Line, reason: ?Reason) void {
     if (slot.machine.stage == .idle) slot.id = 0;
 }
 
-/// Write what is to be said, as far as there is room.
+/// Write the bytes of the machine, as far as there is room.
 pub fn push(node: anytype, line: *Line) void {
     const talk = &node.talks[line.bound.?];
     const slot = &talk.moving;
@@ -110,27 +111,28 @@ pub fn tick(node: anytype, line: *Line) void {
     if (slot.machine.expire(&host, node.now_ns)) |reason| go(node, line, reason);
 }
 
-/// The store has not answered in time: the machine goes on without, and what comes late is for the
+/// The store has not answered in time. The machine goes on without an answer; a late one is for the
 /// record.
 pub fn fail(node: anytype, call: *Call) void {
     proceed(node, call, null);
     call.serial = 0;
 }
 
-/// The store's answer, or null: none will come.
+/// The store's answer, or null: it will not come.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     const said = store.unwrap(answer, call.op, call.nonce.?);
     const reply = said.reply;
     const is_withdrawn = call.op == .txn_commit and said.ending == .withdrawn;
-    // The transaction of a change that was not made now is to go.
+    // The change was not made now, so its transaction must go.
     if (call.op == .txn_commit and said.ending != .now)
         moving_host.abortAt(node, call.peer, call.txn);
     if (call.serial != 0) {
-        // A commit that was not begun leaves its name free: the machine remembers nothing of it.
+        // A commit that was not begun leaves its name free, and the machine remembers nothing of
+        // it.
         const told = if (is_withdrawn) null else reply;
         proceed(node, call, told);
         call.serial = 0;
-        // Without an answer the machine does not end a commit: that is done here.
+        // Without an answer the machine does not end a commit, so this file does.
         if (told != null or call.op != .txn_commit) return;
     }
     const status: ?state_frames.Status = if (reply) |known| known.status else null;
@@ -154,7 +156,7 @@ fn proceed(node: anytype, call: *const Call, reply: ?state_frames.Reply) void {
     go(node, line, node.talks[call.peer].moving.machine.settle(&host, reply));
 }
 
-/// A commit whose end no peer waits for any more.
+/// End a commit for which no peer waits any more.
 fn endLate(node: anytype, call: *Call, status: ?state_frames.Status, is_withdrawn: bool) void {
     const head = moving_host.headOf(call);
     const is_ok = status == .ok;

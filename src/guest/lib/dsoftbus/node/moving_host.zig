@@ -1,5 +1,5 @@
-//! What a transfer may, and does: joins its machine to the gateway's rules, to what is remembered
-//! of changes, and to the store.
+//! The host of a transfer: it joins the machine of the transfer to the gateway's rules, to the
+//! memory of changes, and to the store.
 
 const std = @import("std");
 const calls = @import("calls.zig");
@@ -17,7 +17,7 @@ const Call = calls.Call;
 const Line = @import("lines.zig").Line;
 const service_id = @intFromEnum(edge.Service.statefsd);
 
-/// What a transfer may, and does.
+/// The host of one transfer.
 pub fn Host(comptime NodePtr: type) type {
     return struct {
         const Self = @This();
@@ -55,7 +55,7 @@ pub fn Host(comptime NodePtr: type) type {
             return .{ .done = .{ .op = head.op, .status = .access_denied } };
         }
 
-        /// The answer to a put that is not to be made, because it was, or may have been, or is
+        /// The answer to a put that must not be made again: it was made, may have been made, or is
         /// being made.
         fn known(self: *Self, head: transfer.Head, request: []const u8) ?codec.Reply {
             if (!isKept(head)) return null;
@@ -130,7 +130,7 @@ pub fn Host(comptime NodePtr: type) type {
         }
 
         pub fn malformed(self: *Self) void {
-            // It costs a token, like a malformed frame.
+            // A malformed head costs a token, like a malformed frame.
             const peer = self.line.bound.?;
             _ = self.node.peers[peer].bucket.take(self.node.now_ns);
             records.refuse(self.node, peer, .malformed, .{ .service = service_id });
@@ -142,7 +142,7 @@ pub fn headOf(call: *const Call) codec.Head {
     return codec.decode(call.request[0..codec.head_bytes]) catch unreachable; // it was judged
 }
 
-/// Ask the store. False: it cannot be asked now, and the place of the call is free again.
+/// Ask the store. False: this is not possible now, and the place of the call is free again.
 fn send(node: anytype, call: *Call, frame: []const u8) bool {
     std.debug.assert(call.ticket == 0 and call.kind == .transfer);
     call.ticket = node.nextTicket();
@@ -150,14 +150,15 @@ fn send(node: anytype, call: *Call, frame: []const u8) bool {
     return call.is_used;
 }
 
-/// Not answered in time it is carried out all the same: the request stays in the queue. A queue
-/// without room does not take it; then the store ends the transaction, as one that is not used.
+/// Ask the store to abort a transaction. If the store does not answer in time, it aborts it all the
+/// same, since the request stays in its queue. If the queue has no room, the store ends the
+/// transaction as one that is not used.
 pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
     const call = node.calls.take(peer, service_id) orelse return;
     call.kind = .transfer;
     call.op = .txn_abort;
     call.nonce = node.nextNonce();
-    // It is to be done, however late.
+    // The store must abort it, however late.
     call.deadline_ns = node.now_ns +| calls.give_up_ns;
     _ = send(node, call, store.wrap(node, call, .{
         .op = .txn_abort,

@@ -1,14 +1,14 @@
-//! A node of the bus: discovery, one authenticated session with each peer, the gateway for what
-//! peers ask, and the desk for what the node's own services ask. A state machine that makes no
-//! system call: `edge` says what it has of the world.
+//! A node of the bus: discovery, one authenticated session with each peer, the gateway for the
+//! calls of peers, and the desk for those of the node's own services. The node is a state machine
+//! that makes no system call; `edge` is its world.
 //!
 //!     local services ──▶ clients ──▶ talk ──▶ links ──▶ (socket)      gate ──▶ (local service)
 //!                                     ▲         └── frame ──────────────▶ │
 //!     (socket, datagram, reply, instant) ──▶ links, beacon, gate          └──▶ journal ──▶ (log)
 //!
-//! An owner reports what happened (`onSocket`, `onDatagram`, `onReply`, `onRequest`) and then calls
-//! `turn` with the instant; it waits for what comes next until `deadline`, and not at all while
-//! `isHot`.
+//! The owner reports what happened (`onSocket`, `onDatagram`, `onReply`, `onRequest`) and then
+//! calls `turn` with the instant. It waits for the next event until `deadline`, and not at all
+//! while the node `isHot`.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -38,7 +38,7 @@ const Talk = @import("talk.zig").Talk;
 const Config = config_file.Config;
 const peers_max = config_file.peers_max;
 
-/// Lines that are said once.
+/// Lines that are printed once.
 pub const Once = enum { dial, rx, up, packages, state };
 
 pub fn Node(comptime Edge: type) type {
@@ -54,7 +54,7 @@ pub fn Node(comptime Edge: type) type {
         peers: [peers_max]Peer,
         lines: lines.Lines,
         is_accepting: bool,
-        /// Whose turn it is among connections without a session.
+        /// The connection without a session that has the next turn.
         turn_of: usize,
         talks: [peers_max]Talk,
         packages: [peers_max]packagefs_server.Handles,
@@ -62,23 +62,24 @@ pub fn Node(comptime Edge: type) type {
         calls: calls.Calls,
         replays: replay.Table,
         desk: clients.Desk,
-        /// No earlier start of this node had it; not zero.
+        /// A number that no earlier start of this node had, and not zero.
         call_epoch: u32,
         nonce: u64,
         journal: journal.Journal,
         strangers: strangers.Strangers,
         told: std.EnumSet(Once),
-        /// As `deadline` has said last: before, there is nothing to look for.
+        /// The last result of `deadline`: before it there is nothing to look for.
         due_ns: u64,
-        /// Frames that are written at once; not on the stack, where filling them would cost more.
+        /// Frames that are written at once. They are not on the stack, where filling them costs
+        /// more.
         plain: [frames.plaintext_bytes_max]u8,
         frame: [frames.plaintext_bytes_max]u8,
-        /// What the store is asked: a chunk of a transfer and a key, and around it the peer that
+        /// The request for the store: a chunk of a transfer and a key, and around it the peer that
         /// asks.
         inner: [transfer.chunk_bytes + 256]u8,
         asked: [transfer.chunk_bytes + 512]u8,
 
-        /// In place: it is large. The secret of the configuration is wiped.
+        /// Begin in place, since the node is large. The secret of the configuration is wiped.
         pub fn init(self: *Self, edge: *Edge, config: *Config, now_ns: u64) !void {
             self.edge = edge;
             self.now_ns = now_ns;
@@ -137,7 +138,7 @@ pub fn Node(comptime Edge: type) type {
             entry.note(self, socket, events);
         }
 
-        /// What was awaited of a connection has come; none: its end; null: it failed.
+        /// The awaited bytes of a connection have come; an empty slice: its end; null: it failed.
         pub fn onData(self: *Self, token: u32, data: ?[]const u8) void {
             entry.receive(self, token, data);
         }
@@ -151,13 +152,14 @@ pub fn Node(comptime Edge: type) type {
             self.beacon.readable = true;
         }
 
-        /// A local service answers what it was asked under this ticket. The bytes are changed.
+        /// A local service answers the request with this ticket. The node changes the bytes in
+        /// place.
         pub fn onReply(self: *Self, service: edge_file.Service, ticket: u16, reply: []u8) void {
             if (service == .logd and self.journal.settle(self, ticket, reply)) return;
             gate.settle(self, service, ticket, reply);
         }
 
-        /// Does a call wait for such an answer?
+        /// True: a call waits for such an answer.
         pub fn awaits(self: *Self, service: edge_file.Service, ticket: u16) bool {
             if (service == .logd and self.journal.awaits(ticket)) return true;
             return self.calls.ofTicket(@intFromEnum(service), ticket) != null;
@@ -167,7 +169,7 @@ pub fn Node(comptime Edge: type) type {
             clients.take(self, client, request);
         }
 
-        /// Do what is due and what there is work for, a bounded part of it.
+        /// Do the work that is due or waits, a bounded part of it.
         pub fn turn(self: *Self, now_ns: u64) void {
             std.debug.assert(now_ns >= self.now_ns);
             self.now_ns = now_ns;
@@ -204,7 +206,7 @@ pub fn Node(comptime Edge: type) type {
             return at;
         }
 
-        /// What was counted instead of recorded.
+        /// Report the events that were counted instead of recorded.
         fn tellCounts(self: *Self) void {
             while (self.strangers.next(self.now_ns)) |source| {
                 var name: [strangers.name_bytes_max]u8 = undefined;
@@ -230,7 +232,7 @@ pub fn Node(comptime Edge: type) type {
 
         // What its parts have in common
 
-        /// A key for one handshake, from the entropy device and from nothing else.
+        /// A key for one handshake, from the entropy device alone.
         pub fn ephemeral(self: *Self) ?noise.KeyPair {
             var drawn = self.edge.entropy() orelse return null;
             defer std.crypto.secureZero(u8, &drawn);
@@ -264,7 +266,7 @@ pub fn Node(comptime Edge: type) type {
             }});
         }
 
-        /// A peer may call: its session stands, and has shown what it is to show first.
+        /// A peer may call from now on: its session stands, and has climbed the ladder if it must.
         pub fn tellUp(self: *Self) void {
             if (self.config.rules().len != 0) self.tellOnce(.up);
         }

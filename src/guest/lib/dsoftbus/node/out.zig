@@ -1,12 +1,12 @@
-//! What leaves a session: streams and answers are sealed as far as there is room, and written as
-//! far as the connection takes it.
+//! The bytes that leave a session. Streams and answers are sealed as far as the session has room,
+//! and written as far as the connection takes them.
 
 const edge = @import("edge.zig");
 const marker = @import("contract").marker;
 const moving = @import("moving.zig");
 const Line = @import("lines.zig").Line;
 
-/// Send what is to be sent, as far as the connection takes it.
+/// Send the bytes that wait, as far as the connection takes them.
 pub fn flush(node: anytype, line: *Line) error{Failed}!void {
     push(node, line);
     line.is_unsent = false;
@@ -24,7 +24,7 @@ pub fn flush(node: anytype, line: *Line) error{Failed}!void {
     if (line.bound) |peer| tellServed(node, peer);
 }
 
-/// Send what was written since the connections were served.
+/// Send the bytes that were written since the connections were served.
 pub fn flushUnsent(node: anytype) void {
     for (node.lines.used()) |*line| {
         if (line.state != .open or !line.is_unsent or line.writes_left == 0) continue;
@@ -32,7 +32,7 @@ pub fn flushUnsent(node: anytype) void {
     }
 }
 
-/// Seal what is to be said, as far as the session has room beside its own needs.
+/// Seal the frames that wait, as far as the session has room beside its own needs.
 fn push(node: anytype, line: *Line) void {
     const peer = line.bound orelse return;
     const talk = &node.talks[peer];

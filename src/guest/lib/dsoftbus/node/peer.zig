@@ -1,4 +1,4 @@
-//! What a node knows of one configured peer, whether there is a session or not.
+//! The knowledge of a node about one configured peer, with or without a session.
 
 const backoff = @import("../backoff.zig");
 const candidates = @import("../candidates.zig");
@@ -6,12 +6,12 @@ const denials = @import("denials.zig");
 const rate = @import("../rate.zig");
 
 pub const Peer = struct {
-    /// It outlives sessions, so that reconnecting buys nothing.
+    /// The bucket outlives sessions, so that a peer gains nothing by reconnecting.
     bucket: rate.Bucket,
     candidates: candidates.Candidates,
     backoff: backoff.Backoff = .{},
     denials: denials.Denials = .{},
     is_learned: bool = false,
-    /// How many calls this node has made of it, over all sessions.
+    /// The number of calls that this node has made to the peer, over all sessions.
     calls: u32 = 0,
 };

@@ -13,7 +13,7 @@ pub fn note(node: anytype, peer: u8, outcome: audit.Outcome, subject: gateway.Su
     node.journal.add(node, .{ .source = id.slice() }, if (is_info) .info else .warn, text);
 }
 
-/// What a peer asked for is not done. That is recorded, or counted where there is too much of it.
+/// The node does not do what a peer asked. The denial is recorded, or counted if there are many.
 pub fn refuse(node: anytype, peer: u8, reason: gateway.Reason, subject: gateway.Subject) void {
     if (!node.peers[peer].denials.note(node.now_ns)) return;
     note(node, peer, audit.denied(reason), subject);

@@ -1,5 +1,5 @@
-//! What is printed and recorded of connections and sessions that are refused. Refusals of strangers
-//! are reported a few times and then counted (`strangers`); those of an admitted peer are its own
+//! The lines and records of refused connections and sessions. A few refusals of strangers are
+//! reported, and the others counted (`strangers`). An admitted peer has a count of its own
 //! (`denials`).
 
 const std = @import("std");
@@ -12,7 +12,7 @@ const strangers = @import("strangers.zig");
 const Id = @import("../id.zig").Id;
 const Line = @import("lines.zig").Line;
 
-/// Only counted.
+/// The refusal is only counted.
 pub fn count(node: anytype, ip: [4]u8, kind: strangers.Kind) void {
     _ = node.strangers.note(ip, kind, node.now_ns);
 }
@@ -39,7 +39,7 @@ pub fn session(node: anytype, line: *const Line, refusal: session_file.Refusal) 
     }
 }
 
-/// The session's streams make no sense.
+/// The frames of the session's streams broke their rules.
 pub fn streams(node: anytype, peer: u8, reject: mux.Reject) void {
     const id = &node.config.peers()[peer].id;
     const label = mux.label(reject);
@@ -49,7 +49,7 @@ pub fn streams(node: anytype, peer: u8, reject: mux.Reject) void {
     node.edge.print(marker.mux_rejected, .{ id.*, label });
 }
 
-/// A record in the room of strangers, under the address and the identity that was claimed.
+/// Write a record in the room of strangers, under the address and the claimed identity.
 fn refuseStranger(node: anytype, ip: [4]u8, claimed: ?*const Id) void {
     var name: [strangers.name_bytes_max]u8 = undefined;
     var source: [strangers.name_bytes_max + 1 + 64]u8 = undefined;

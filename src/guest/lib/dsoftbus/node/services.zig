@@ -1,11 +1,11 @@
-//! Asks services of this node for a call.
+//! Asks a service of this node on behalf of a call.
 
 const std = @import("std");
 const calls = @import("calls.zig");
 const records = @import("records.zig");
 
-/// False: there is no such service, and the call is to end without its answer. A service that has
-/// no room for a request makes the answer *busy*, and the peer may ask again.
+/// Ask the service. False: there is no such service, and the call ends without its answer. If the
+/// service has no room for a request, the answer is *busy*, and the peer may ask again.
 pub fn ask(node: anytype, call: *calls.Call, request: []const u8) bool {
     std.debug.assert(call.is_used and call.ticket == 0); // one question at a time
     const ticket = node.nextTicket();

@@ -6,7 +6,7 @@ const gateway = @import("../gateway.zig");
 const remote_state = @import("../remote_state.zig");
 const state = @import("wire").state;
 
-/// One record of each request: of a change its own, of anything else the gateway's.
+/// Write the one record of a request: a change has its own, any other request the gateway's.
 pub fn record(
     node: anytype,
     peer: u8,

@@ -1,5 +1,5 @@
-//! Requests of peers at the store: `SF` inside `SO`, which says who asked, until when, and under
-//! which name, so that a repetition takes effect once, also after this node was started again.
+//! Requests of peers at the store: `SF` inside `SO`. The outer frame names the peer, the deadline
+//! and the call, so that a repetition takes effect once, also after this node was started again.
 
 const calls = @import("calls.zig");
 const replay = @import("../replay.zig");
@@ -22,7 +22,7 @@ pub fn wrap(node: anytype, call: *const Call, request: state.Request) []const u8
 
 pub const Said = struct { ending: behalf.Ending, reply: ?state.Reply };
 
-/// What the store says. What is not an answer to this request is none.
+/// The answer of the store; null where the bytes do not answer this request.
 pub fn unwrap(answer: ?[]const u8, op: state.Op, nonce: u64) Said {
     const bytes = answer orelse return .{ .ending = .now, .reply = null };
     const outer = behalf.decodeReply(bytes) orelse return .{ .ending = .now, .reply = null };

@@ -1,11 +1,11 @@
-//! Refusals of strangers, which are not admitted peers: recorded one by one while there is
-//! little of it, and counted otherwise, by source and interval, so that strangers can displace
+//! Refusals of strangers, that is, of sources that are not admitted peers. The first ones are
+//! recorded one by one, the others counted by source and interval. So strangers can displace
 //! nothing.
 //!
 //! Rules of this file
 //! 1. A source has few records of its own an interval, and all sources together a few more.
-//! 2. What has no record of its own is counted: at the end of the interval there is one record for
-//!    each source with something to report, and one for all sources without a place.
+//! 2. A refusal without a record of its own is counted. At the end of the interval each source with
+//!    a count has one record, and all sources without a place have one together.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -13,7 +13,7 @@ const edge = @import("edge.zig");
 
 pub const interval_ns: u64 = 10 * std.time.ns_per_s;
 pub const sources_max = 8;
-/// In an interval.
+/// Refusals of an interval that have a record each.
 pub const own_records_max = 4;
 pub const records_max = 8;
 
@@ -21,7 +21,7 @@ pub const Kind = enum { refused, evicted, timeout };
 const kinds = std.enums.values(Kind).len;
 
 pub const Source = struct {
-    /// Null: all that have no place of their own.
+    /// Null: all sources that have no place of their own.
     ip: ?[4]u8,
     records: u8 = 0,
     counts: [kinds]u64 = @splat(0),
@@ -37,7 +37,7 @@ pub const Source = struct {
 
 pub const message_bytes_max = 160;
 
-/// The record of what was counted in the interval.
+/// The record of the refusals that were counted in the interval.
 pub fn message(out: *[message_bytes_max]u8, source: *const Source) []const u8 {
     var name: [name_bytes_max]u8 = undefined;
     return std.fmt.bufPrint(
@@ -66,10 +66,10 @@ pub const Strangers = struct {
     count: usize = 0,
     other: Source = .{ .ip = null },
     records: u8 = 0,
-    /// When the interval ends; `never`: nothing has happened.
+    /// The instant at which the interval ends; `never`: nothing has happened.
     until_ns: u64 = edge.never,
 
-    /// Something was refused. True: it may have a record of its own, else it is counted.
+    /// A stranger was refused. True: this may have a record of its own. False: it is counted.
     pub fn note(self: *Strangers, ip: [4]u8, kind: Kind, now_ns: u64) bool {
         self.check();
         if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
@@ -83,10 +83,10 @@ pub const Strangers = struct {
         return is_told;
     }
 
-    /// What holds between any two calls.
+    /// The invariants that hold between any two calls.
     fn check(self: *const Strangers) void {
         std.debug.assert(self.count <= sources_max and self.records <= records_max);
-        // All that is kept is of the interval that runs.
+        // Every place belongs to the interval that runs.
         if (self.until_ns != edge.never) return;
         std.debug.assert(self.count == 0 and self.records == 0 and !self.other.hasNews());
     }
@@ -101,7 +101,7 @@ pub const Strangers = struct {
         return &self.sources[self.count - 1];
     }
 
-    /// At the end of the interval: a source with something to report; call until null.
+    /// At the end of the interval, a source with a count. Call this until it returns null.
     pub fn next(self: *Strangers, now_ns: u64) ?Source {
         if (now_ns < self.until_ns) return null;
         while (self.count != 0) {
@@ -162,7 +162,7 @@ test "each kind alone is something to report, under its own name" {
         const ip: [4]u8 = .{ 10, 42, 0, 7 };
         const records: usize = if (kind == .refused) own_records_max else 0;
         for (0..records) |_| try expect(strangers.note(ip, kind, 5));
-        // Records alone are not counted: there is nothing to report of them.
+        // A source whose refusals all had records has no count to report.
         if (records != 0) {
             try expectEqual(null, strangers.next(5 + interval_ns));
             for (0..records) |_| try expect(strangers.note(ip, kind, 5));

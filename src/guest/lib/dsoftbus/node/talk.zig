@@ -1,7 +1,7 @@
-//! What travels inside one ready session: the streams, or frames alone with a peer that knows no
-//! streams. Frames in, what they ask for out; nothing is decided here.
+//! The talk inside one ready session: streams, or frames alone with a peer that knows no streams.
+//! Frames come in, and what they ask for goes out. This file decides nothing about it.
 //!
-//! The peer's first frame says which of the two it is, once for the session:
+//! The peer's first frame says for the whole session which of the two it is:
 //!
 //!     unknown ──a frame of the mux──▶ streams      all others are of the mux, too
 //!        └──any other frame─────────▶ direct       each frame is a request or a response
@@ -27,29 +27,29 @@ pub const Reject = mux_file.Reject;
 pub const Moving = struct {
     /// 0: there is none.
     id: u32 = 0,
-    /// A stream whose answer is reported once it has left.
+    /// A stream whose answer has a line once it has left.
     told_id: u32 = 0,
-    /// The store could not be asked: the machine is to go on without its answer.
+    /// The store could not be asked, so the machine must go on without its answer.
     is_unasked: bool = false,
     machine: Transfer = .{},
 };
 
-/// What a frame of the peer asks for.
+/// The work that a frame of the peer asks for.
 pub const Happening = union(enum) {
     nothing,
     /// A whole frame of a peer that knows no streams.
     direct: []const u8,
-    /// Something of the stream that moves a value.
+    /// An event of the stream that moves a value.
     moving: mux_file.Event,
-    /// Something of the streams of calls.
+    /// An event of the streams of calls.
     calls: call_streams.Happening,
 };
 
 pub const Talk = struct {
-    /// Told apart by the peer's first frame.
+    /// The peer's first frame decides between them.
     kind: enum { unknown, direct, streams },
     mux: Mux,
-    /// Null: this node proves nothing of its streams (configuration).
+    /// Null: the configuration does not ask for a proof of the streams.
     ladder: ?Ladder,
     calls: CallStreams,
     moving: Moving,
@@ -59,7 +59,7 @@ pub const Talk = struct {
     served: [8]u8,
     served_count: u16,
 
-    /// The session has become ready. In place: it is large.
+    /// The session has become ready. Begin in place, since the talk is large.
     pub fn begin(
         self: *Talk,
         is_dialler: bool,
@@ -82,7 +82,7 @@ pub const Talk = struct {
         self.served_count = 0;
     }
 
-    /// A frame of the peer. An error ends the session.
+    /// Take a frame of the peer. An error ends the session.
     pub fn take(self: *Talk, frame: []const u8) Reject!Happening {
         if (self.kind == .unknown) {
             const settings = @intFromEnum(@import("../mux_frames.zig").Type.settings);
@@ -112,13 +112,13 @@ pub const Talk = struct {
         return self.kind != .streams or self.calls.hasLeft(&self.mux);
     }
 
-    /// May the node's own calls go this way now?
+    /// True: the node's own calls may go this way now.
     pub fn canAsk(self: *const Talk, now_ns: u64) bool {
         if (self.kind != .streams) return self.kind == .direct;
         return if (self.ladder) |*ladder| ladder.letsCall(now_ns) else self.mux.peer != null;
     }
 
-    /// How they are said.
+    /// The encoding of these calls.
     pub fn manner(self: *Talk) call_streams.Manner {
         if (self.kind == .streams) return self.calls.manner(&self.mux);
         return if (self.calls.mode == .messages) .never else .frames;

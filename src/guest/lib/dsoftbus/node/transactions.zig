@@ -4,8 +4,8 @@
 //!       ▲                 └─too late, or of a lost session: aborted
 //!       └── the session is over, no request came for it, or it is open for too long: aborted
 //!
-//! The channel alone says to which session a transaction belongs. To every other session there is
-//! no transaction of that number.
+//! The channel alone says to which session a transaction belongs. For every other session a
+//! transaction of that number does not exist.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -22,10 +22,10 @@ const Call = calls.Call;
 const silence_ns = contract.state.transaction_silence_ns;
 const longest_ns = contract.state.transaction_longest_ns;
 
-/// What a session has open.
+/// The transaction that a session has open.
 pub const Open = struct {
     stage: enum { none, beginning, open } = .none,
-    /// The store's number of it.
+    /// Its number at the store.
     txn: u64 = 0,
     /// The nonce of the request that begins it.
     nonce: u64 = 0,
@@ -38,15 +38,15 @@ pub const Open = struct {
     }
 };
 
-/// A commit with a name that is not of this session's transaction: the store may remember it from
-/// another session, also from before this node was started again. It is asked for that alone.
+/// True for a commit with a name that is not of this session's transaction. The store may remember
+/// it from another session, also from before this node was started again, so the store is asked.
 pub fn isRepetition(node: anytype, call: *const Call, request: state.Request) bool {
     const open = &node.talks[call.peer].txn;
     const is_own = open.stage == .open and open.txn == request.txn;
     return request.op == .txn_commit and call.digest != null and !is_own;
 }
 
-/// What a request is answered with that is not this session's to make; null: it may go on.
+/// The status of a request that this session must not make; null: the request may go on.
 pub fn refuses(node: anytype, peer: u8, request: state.Request) ?state.Status {
     const open = &node.talks[peer].txn;
     switch (request.op) {
@@ -72,7 +72,7 @@ pub fn asked(node: anytype, peer: u8, request: state.Request) void {
     };
 }
 
-/// The store has answered, or will not (null). `is_done`: it made what was asked, now or before.
+/// The store has answered, or null: it will not. `is_done`: it made the change, now or before.
 pub fn settle(node: anytype, call: *const Call, reply: ?state.Reply, is_done: bool) void {
     const open = &node.talks[call.peer].txn;
     switch (call.op) {
@@ -104,7 +104,7 @@ pub fn abandon(node: anytype, peer: u8) void {
     const stage = open.stage;
     open.stage = .none;
     if (stage != .open) return;
-    // Behind a commit that is under way: it has an effect only where the store refuses that.
+    // The abort goes behind a commit under way, and has an effect only if the store refuses that.
     moving_host.abortAt(node, peer, open.txn);
     if (commitOf(node, peer, open.txn)) |call| {
         call.owes_abort = true;

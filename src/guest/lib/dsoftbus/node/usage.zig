@@ -1,4 +1,5 @@
-//! How much a node holds. A test that looks for leaks reads these numbers after a quiet time.
+//! The numbers of things that a node holds. A test that looks for leaks reads them after a quiet
+//! time.
 
 /// Connections, calls of peers, requests of this node's own services, files that peers have open,
 /// streams, and nodes that it has heard of.
