@@ -53,3 +53,44 @@ def test_whole_output_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(10):
         assert lines.feed(chunk) == ["x" * 999]
     assert lines.feed(chunk) == [Garbled("more than 10000 bytes of output")]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"ok\na\x00b\n", r"line 2: control byte 0x00 at column 2: 'a\x00b'"),
+        (b"\x1f\n", r"line 1: control byte 0x1f at column 1: '\x1f'"),
+        (b"\tab\x7f\n", r"line 1: control byte 0x7f at column 4: '\tab\x7f'"),
+        (b"one\ntwo\nab\xff\n", r"line 3: not UTF-8 at column 3: 'ab\xff'"),
+        (b"y" * 81 + b"\x01\n", f"line 1: control byte 0x01 at column 82: '{'y' * 80}'"),
+        (b"y" * 79 + b"\x01zz\n", rf"line 1: control byte 0x01 at column 80: '{'y' * 79}\x01'"),
+        (b"a\n" + b"x" * 1025 + b"\n", f"line 2: longer than 1024 bytes: '{'x' * 80}'"),
+        (b"a\n" + b"x" * 1026, f"line 2: longer than 1024 bytes: '{'x' * 80}'"),
+        (b"a\nb\n" + b"x" * 1024 + b"\r", None),
+        (b"x" * 1024 + b"\r\n", None),
+        (b"x" * 1025 + b"\r\n", f"line 1: longer than 1024 bytes: '{'x' * 80}'"),
+        (b" ~\xc3\xa9\n", None),
+    ],
+)
+def test_a_garbled_line_is_named_with_its_number_its_column_and_its_beginning(
+    data: bytes, reason: str | None
+) -> None:
+    found = [line.reason for line in LineAssembler().feed(data) if isinstance(line, Garbled)]
+    assert found == ([] if reason is None else [reason])
+
+
+def test_a_line_that_never_ends_is_told_once_it_cannot_be_one() -> None:
+    lines = LineAssembler()
+    assert lines.feed(b"one\n") == ["one"]
+    assert lines.feed(b"x" * 1025) == []
+    assert lines.pending == b"x" * 1025
+    assert lines.feed(b"x") == [Garbled(f"line 2: longer than 1024 bytes: '{'x' * 80}'")]
+
+
+def test_output_up_to_the_bound_is_read_and_no_byte_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "CONSOLE_BYTES_MAX", 4)
+    lines = LineAssembler()
+    assert lines.feed(b"a\nb") == ["a"]
+    assert lines.feed(b"\n") == ["b"]
+    assert lines.feed(b"") == []
+    assert lines.feed(b"\n") == [Garbled("more than 4 bytes of output")]

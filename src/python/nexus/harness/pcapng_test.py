@@ -49,3 +49,31 @@ def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert capture.frames["A"] == 20
     assert 0 < capture.dropped < 20
     assert len(capture.content()) < 12_000
+
+
+def test_the_whole_file_of_one_frame_to_the_byte() -> None:
+    capture = Capture({"AB": bytes(range(6))})
+    capture.add("AB", (3 << 32) + 4, b"frame")
+    words = (
+        "0a0d0d0a 30000000 4d3c2b1a 01000000 ffffffff ffffffff"  # The section: length unknown.
+        " 04000b00 6e657875 73206f73 32766d00 00000000 30000000"  # Made by `nexus os2vm`.
+        " 01000000 34000000 01000000 ffff0000 02000200 41420000"  # The interface `AB` ...
+        " 06000600 00010203 04050000 09000100 09000000 00000000 34000000"  # ... in nanoseconds.
+        " 06000000 40000000 00000000 03000000 04000000 05000000 05000000"  # The frame, sent ...
+        " 6672616d 65000000 01000f00 73656e74 20627920 6e6f6465 20414200 00000000 40000000"
+    )
+    assert capture.content() == bytes.fromhex(words)
+    assert (capture.frames, capture.dropped) == ({"AB": 1}, 0)
+
+
+@pytest.mark.parametrize(("more", "dropped"), [(-1, 1), (0, 0), (1, 0)])
+def test_a_capture_takes_a_frame_while_it_is_not_longer_than_its_bound(
+    monkeypatch: pytest.MonkeyPatch, more: int, dropped: int
+) -> None:
+    capture = Capture(MACHINES)
+    assert pcapng.CAPTURE_BYTES_MAX == 64 << 20
+    monkeypatch.setattr(pcapng, "CAPTURE_BYTES_MAX", len(capture.content()) + more)
+    capture.add("A", 0, bytes(60))
+    assert capture.dropped == dropped
+    kinds = [kind for kind, _ in read_blocks(capture.content())]
+    assert kinds == [0x0A0D0D0A, 1, 1, *[6] * (1 - dropped)]
