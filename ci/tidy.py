@@ -29,6 +29,7 @@ from ci.tidy_documents import (
 )
 from ci.tidy_language import (
     PICTURE,
+    find_headless_comments,
     find_missing_services,
     find_stumbles,
     find_unshown_images,
@@ -52,7 +53,7 @@ _IGNORE: Final = re.compile(
 _REASON: Final = re.compile(r"\s*[#(-]\s*\w")
 _VARIABLE: Final = re.compile(r"(pub\s+)?(threadlocal\s+)?var\s+(\w+)")
 _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
-# What a wrapped line cannot break: a span of code, a link, an address.
+# The parts of a line that wrapping cannot break: a span of code, a link, an address.
 _UNBREAKABLE: Final = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+")
 
 
@@ -149,12 +150,15 @@ def rules_of(path: str) -> tuple[Rule, ...]:
             find_open_types,
             find_splats,
             find_stumbles,
+            find_headless_comments,
         )
     if path.endswith(".zig"):
         in_services = path.startswith("src/guest/services/")
         everywhere = (find_wide_zig, find_stumbles)
         return (*everywhere, find_hidden_state) if in_services else everywhere
-    if path.endswith((".toml", ".capnp", "BUILD")):
+    if path.endswith("BUILD"):
+        return find_stumbles, find_headless_comments
+    if path.endswith((".toml", ".capnp")):
         return (find_stumbles,)
     return ()
 

@@ -86,6 +86,7 @@ STUMBLES: Final = (
         "use a shorter word: `in it`, `of it`",
     ),
 )
+_HEADLESS: Final = re.compile(r"(?:^|\s)# What (?![^.]*\?)")
 # These hold the phrases themselves, to find them.
 _HOLDS_STUMBLES: Final = (
     "ci/tidy_language.py",
@@ -104,6 +105,14 @@ def find_stumbles(source: Source) -> Iterator[Finding]:
             if found:
                 text = found[0].strip(' "#/!|.')
                 yield Finding(source.path, number, f"{text!r} is hard to read; {instead}")
+
+
+def find_headless_comments(source: Source) -> Iterator[Finding]:
+    """Find comments of Python that begin with "What": clauses without a subject, not questions."""
+    for number, line in enumerate(source.lines, 1):
+        if _HEADLESS.search(line) and source.path not in _HOLDS_STUMBLES:
+            said = "'# What' is hard to read; name the subject: `The files that`"
+            yield Finding(source.path, number, said)
 
 
 def find_missing_services(picture: Source, paths: Iterable[str]) -> Iterator[Finding]:

@@ -129,7 +129,7 @@ async def package_release(field_set: ReleaseFieldSet, platform: Platform) -> Bui
             SourceFiles,
             SourceFilesRequest([field for field, made in zip(fields, is_made) if not made]),
         ),
-        # What a tool prints are files of this archive too.
+        # The files that a tool prints are files of this archive too.
         Get(
             SourceFiles,
             SourceFilesRequest(

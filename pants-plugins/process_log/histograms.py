@@ -27,7 +27,7 @@ BUCKETS_MAX = 64
 # The ninth byte of a number has eight bits of it.
 NUMBER_BYTES_MAX = 9
 
-# What Pants 2.17.1 calls them.
+# The names that Pants 2.17.1 gives them.
 FETCHED = "remote_store_blob_bytes_downloaded"
 WRITTEN = "remote_store_blob_bytes_uploaded"
 

@@ -29,7 +29,7 @@ def histogram(counts: List[int], *, digits: int = 3, lowest: int = 1) -> bytes:
     return struct.pack(">ii", 0x1C849314, len(packed)) + packed
 
 
-# What the package `hdrhistogram` 0.10 writes of 5, 5 and 100: five values that were not seen, two
+# The package `hdrhistogram` 0.10 writes this of 5, 5 and 100: five values that were not seen, two
 # of the value 5, 94 that were not seen, one of the value 100.
 GOLDEN = bytes.fromhex("1c849313 00000005 00000000 00000003 0000000000000001 000000000000ffff") + (
     struct.pack(">d", 1.0) + bytes.fromhex("09 04 bb01 02")

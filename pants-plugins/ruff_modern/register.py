@@ -137,7 +137,7 @@ async def ruff_format(request: RuffFormatRequest.Batch) -> FmtResult:
 async def ruff_fix(request: RuffFixRequest.Batch) -> FixResult:
     result = await Get(
         FallibleProcessResult,
-        # What cannot be fixed is for `lint` to report: `fix` fails only if ruff itself does.
+        # `lint` reports the rest, which cannot be fixed: `fix` fails only if ruff itself does.
         RuffRun(("check", "--fix", "--exit-zero"), request.snapshot, writes=True),
     )
     return await FixResult.create(request, result, strip_chroot_path=True)

@@ -37,7 +37,7 @@ _C_ENDINGS = (".c", ".S")
 # A `test` block of zig, with a name or without.
 _TEST_BLOCK = re.compile(r'^\s*test\s*("|\{|\w)', re.MULTILINE)
 
-# What `node_configs` takes by default.
+# The files that `node_configs` takes by default.
 _NODE_FILE = re.compile(r"node-.*\.toml")
 
 

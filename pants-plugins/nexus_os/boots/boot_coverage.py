@@ -41,7 +41,7 @@ COVERAGE = "coverage.json"
 REPORT = "report"
 FOLDER = PurePath("coverage", "guest")
 
-# What a page of a file shows, if the repository has it.
+# The files whose text the page shows, if the repository has them.
 _SOURCES = ("**/*.zig", "**/*.c", "**/*.S", "**/*.h")
 
 

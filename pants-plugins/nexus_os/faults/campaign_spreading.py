@@ -41,7 +41,7 @@ from nexus_os.references.config_references import parse
 from nexus_os.targets.campaigns import ScenariosField
 from nexus_os.targets.configs import ConfigSourceField, WorldConfig
 
-# What asks for batches, and where the program then finds what they left.
+# The option that asks for batches, and the folder where the program then finds their files.
 SPREAD = "--spread"
 BATCHES = "batches"
 

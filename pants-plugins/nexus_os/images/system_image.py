@@ -40,7 +40,7 @@ from nexus_os.targets.images import (
 )
 from nexus_os.zig.zig_modules import Substitution
 
-# What can be a part of a system: one program in one ELF.
+# The targets that can be a part of a system: one program in one ELF.
 _PROGRAMS = (Rv64GuestImage, Rv64PrebuiltImage)
 
 

@@ -34,7 +34,7 @@ from pants.util.frozendict import FrozenDict
 
 from nexus_os.options import NexusOs
 
-# What the PEX of a release is made for.
+# The interpreters that the PEX of a release is made for.
 RELEASE_INTERPRETER = "CPython>=3.11,<3.15"
 
 # The path to the sources comes by a PEX_ variable, which must survive start-up.
@@ -92,7 +92,7 @@ class Program:
     pex_request: Optional[PexRequest]
     release: Optional[Pex]
     sources: Digest
-    paths: Tuple[str, ...]  # What `sources` has for Python's path.
+    paths: Tuple[str, ...]  # The folders of `sources` that Python's path has.
 
     def environment(self, prefix: str = "") -> Mapping[str, str]:
         """The variables by which the PEX runs this program, for sources laid out under `prefix`."""

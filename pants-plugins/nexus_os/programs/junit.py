@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 _ZIG_TEST = re.compile(r"^\d+/\d+ (?P<name>.+?)\.\.\.(?P<rest>.*)$")
 
 
-# What CI hosts take for a command of the log, wherever in a line it stands.
+# The signs that CI hosts take for a command of the log, wherever in a line they stand.
 _LOG_COMMANDS = ("##[", "##vso[")
 
 

@@ -86,7 +86,7 @@ def test_runner_without_a_report_fails_by_its_exit_code() -> None:
     assert junit.case_of_process("//a:t", -9).failure == "ended with -9 and no report"
 
 
-# What breaks lines for Python but not for zig, what XML lacks, and what it has.
+# Characters that break lines for Python but not for zig, that XML lacks, and that it has.
 ODD = [*"\x07\x08\x0b\x0c\r\x1c\x1d\x1e\x7f\x85\u2028\u2029\ufffe\udcff", "##[error]"]
 
 

@@ -28,7 +28,7 @@ def parse(text: str) -> Dict[str, Any]:
     """The file's content; empty if it is not TOML, which `check` reports to the author."""
     try:
         return dict(tomllib.loads(text))
-    # What the two parsers raise on damaged input differs, and goes beyond their own errors.
+    # The two parsers raise different errors on damaged input, and more than their own.
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 

@@ -27,7 +27,7 @@ class FileOwnersRequest:
     dependencies: Dependencies
     paths: Tuple[str, ...]
     kinds: Tuple[Type[SourcesField], ...]
-    verb: str  # What the target does to them, for a warning.
+    verb: str  # The target's use of them, for a warning.
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Set, Tuple
 
-# What the compiler itself provides.
+# The modules that the compiler itself provides.
 BUILT_IN = frozenset(("builtin", "root", "std"))
 
 _FILE_ENDINGS = (".zig", ".zon")

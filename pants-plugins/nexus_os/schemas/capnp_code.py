@@ -67,7 +67,7 @@ from nexus_os.targets.zig import ZigSourcesField
 
 OUT = "__generated__"
 
-# What the generator makes beside a module for each schema.
+# The modules that the generator makes beside one for each schema.
 _EXTRA_MODULES = ("clients", "message", "message_writer", "services")
 _NO_MODULE = "annotations.capnp"
 
@@ -228,7 +228,7 @@ async def map_generated_modules(
         provider = ModuleProvider(target.address, ModuleProviderType.IMPL)
         for name in module_names(package, paths.files):
             modules[name] = (*modules.get(name, ()), provider)
-    # What is generated needs nothing but the standard library: it is at home in every resolve.
+    # Generated code needs nothing but the standard library: it is at home in every resolve.
     resolves: Dict[ResolveName, Dict[str, Tuple[ModuleProvider, ...]]] = dict.fromkeys(
         python_setup.resolves, modules
     )

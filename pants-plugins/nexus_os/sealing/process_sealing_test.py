@@ -125,7 +125,7 @@ def exit_codes(runner: RuleRunner, *argv: str) -> Tuple[int, int]:
     plain, sealed = (
         runner.request(FallibleProcessResult, [each]) for each in (process, one.around(process))
     )
-    # What seals did its part, and the command ended as it did by itself.
+    # The seal did its part, and the command ended as it did by itself.
     assert b"seal:" not in sealed.stderr
     return plain.exit_code, sealed.exit_code
 

@@ -42,7 +42,7 @@ except nexus_seal.RefusedError as refused:
 
 TOOLS = "tools"
 
-# What a test may ask to see.
+# The things that a test may ask to see.
 ACCESS = (*seal.PARTS, TOOLS)
 
 

@@ -63,7 +63,7 @@ _SCRIPT_BYTES_MAX = 1 << 16
 _WORD = re.compile(r"""(?:[^\s"'\\;()]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
 _PART_OF_WORD = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'\\]+)""")
 
-# What the kernel's number says of `unshare` is about something else.
+# The kernel's number has another meaning after `unshare` than its usual text says.
 _NAMESPACE_REASONS = {
     errno.ENOSPC: "the limit of namespaces is reached (sysctl user.max_user_namespaces)",
     errno.EUSERS: "namespaces are nested too deeply",

@@ -21,7 +21,7 @@ from pants.util.strutil import help_text
 from nexus_os.targets.suggestion import ChoiceField
 from nexus_os.targets.zig import ZigDependenciesField, ZigRootSourceField, ZigSourcesField
 
-# What an image's zig begins with, unless its target says otherwise.
+# The file that an image's zig begins with, unless its target says otherwise.
 ROOT_SOURCE = "main.zig"
 
 
@@ -268,5 +268,5 @@ class Rv64SystemImage(Target):
     )
 
 
-# What has code of a RISC-V machine in it, and may stand wherever an image of such is wanted.
+# The targets with code of a RISC-V machine, which may stand wherever such an image is wanted.
 CODE_IMAGES = (Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage)

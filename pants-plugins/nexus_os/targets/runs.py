@@ -158,7 +158,7 @@ class SkipTestField(StringField):
     help = "If given, the test is left out. Say why, and what has to happen for it to come back."
 
 
-# What every boot has, be it a test or not.
+# The fields of every boot, be it a test or not.
 BOOT_FIELDS = (
     *COMMON_TARGET_FIELDS,
     BootDependenciesField,

@@ -13,7 +13,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-# What a field says that leaves the processor to the host.
+# The value of a field that leaves the processor to the host.
 HOST = "host"
 AARCH64 = "aarch64"
 X86_64 = "x86_64"

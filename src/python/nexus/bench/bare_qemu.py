@@ -19,7 +19,7 @@ from nexus.harness import arguments, qemu, qemu_command
 from nexus.harness.loading import load_plan
 from nexus.harness.plan import MachinePlan, Plan
 
-# What such a run is called among those of the engines.
+# The name of such a run among those of the engines.
 BARE: Final = "bare qemu"
 
 # The ends of cables that the machines inherit: free in a process that has just been started.

@@ -46,7 +46,7 @@ KEY_B: Final = make_key("bench-b")
 RESOLVE: Final = samgr.Request(samgr.Op.RESOLVE_STATUS, "bundlemgrd").encode()
 RESOLVE_OK: Final = samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.OK).encode()
 
-# What a call of ours is on the wire inside its session; the echo carries as much.
+# The bytes of our call on the wire inside its session; the echo carries as many.
 ECHO_BYTES: Final = 18 + len(RESOLVE)
 
 

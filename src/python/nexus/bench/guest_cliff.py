@@ -30,7 +30,7 @@ _MIX_ROUNDS: Final = 100_000
 # Its operations are the steps that are counted, and on QEMU as many as time allows.
 FAULTS: Final = "a fault at its own handler"
 
-# What a small kernel sets: one range from zero, as high as the register goes.
+# A small kernel's setting: one range from zero, as high as the register goes.
 _TOR: Final = """
     li t0, 0x3fffffffffffff
     csrw pmpaddr0, t0
@@ -38,7 +38,7 @@ _TOR: Final = """
     csrw pmpcfg0, t0
 """
 
-# What OpenSBI leaves: the CLINT and its own memory closed to lower modes, the rest open.
+# OpenSBI's setting: the CLINT and its own memory closed to lower modes, the rest open.
 _FIRMWARE: Final = """
     li t0, 0x801fff
     csrw pmpaddr0, t0

@@ -64,7 +64,7 @@ def _work(harts: int) -> Workload:
 
 
 ONE_HART: Final = "1 hart"
-# What several busy harts may cost at most, one = 1: more would be a cliff for every such kernel.
+# The highest cost of several busy harts, one = 1: more would be a cliff for every such kernel.
 MOST: Final[Mapping[str, float]] = {"native": 1.2, "translated": 1.5}
 HARTS: Final[Mapping[str, Workload]] = {
     ONE_HART: _work(1),

@@ -30,7 +30,7 @@ _WORK_UNITS: Final = (
 )
 # The variables of a machine that reach a measured run.
 _KEPT: Final = ("LANG", "LC_ALL", "PATH", "PYENV_ROOT")
-# What pipelines add to it.
+# The variables that pipelines add to it.
 PIPELINE: Final = {"CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
 _ADDRESS: Final = re.compile(r"\S+:\S+")
 _COUNTER: Final = re.compile(r"^  ([a-z_]+): (\d+)$", re.MULTILINE)

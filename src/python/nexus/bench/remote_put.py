@@ -24,7 +24,7 @@ from nexus.entry.arguments import ArgumentParser
 
 WORLD: Final = Path("testprojects/remote_put/world.toml")
 
-# What people ask for, of the parts that are measured.
+# The groups of measured parts that people ask about.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "network": (LINK, "netstackd"),
     "crypto": ("ciphers",),

@@ -27,7 +27,7 @@ _ROUNDS: Final = 3
 # Each of some ten microseconds.
 _STOPS: Final = 2000
 
-# What is asked for, and never met.
+# Stops that are asked for, and never met.
 UNMET: Final = {
     "a breakpoint beside a hot loop, never met": b"Z0,%x,4" % BESIDE,
     "a watched word in the page of its data, never met": b"Z2,%x,8" % UNWRITTEN,

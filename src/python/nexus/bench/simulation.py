@@ -30,7 +30,7 @@ from nexus.campaign.shrink import Shrinker, count_faults
 from nexus.entry.arguments import ArgumentParser
 
 NODES: Final = (2, 4, 8, 16, 32)
-# What a node of the ring runs: all that keeps sessions, and no selftest.
+# The services of a node of the ring: all that keeps sessions, and no selftest.
 SERVICES: Final = ("logd", "policyd", "samgrd", "rngd", "bundlemgrd", "netstackd", "dsoftbusd")
 _RING_MS: Final = 1000
 _ROUNDS: Final = 3

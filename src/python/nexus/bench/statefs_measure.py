@@ -124,7 +124,7 @@ def _store(folder: Path) -> Iterator[Store]:
         with FileDevice(path, is_writable=True) as device:
             store = Store(device)
             yield store
-            # What was measured happened: another engine over the same file has it all.
+            # The measured operations happened: another engine over the same file has them all.
             assert Store(device).snapshot() == store.snapshot() != {}
     finally:
         path.unlink()

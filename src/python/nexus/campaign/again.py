@@ -24,7 +24,7 @@ from nexus.harness import artifacts
 
 EXIT_OTHER: Final = 1  # It was run, and something else came of it.
 _MS: Final = 1_000_000
-# What happened shortly before and in a window.
+# The time before a window whose events are shown with the window's own.
 _AROUND_NS: Final = 5 * _MS
 
 

@@ -19,7 +19,7 @@ IMAGES: Final = {
     "system": Path("src.guest/system.elf").resolve(),
     "packages": Path("testprojects.packages/packages.img").resolve(),
 }
-# What a node needs to keep sessions.
+# The services that a node needs to keep sessions.
 SERVICES: Final = ("logd", "policyd", "samgrd", "rngd", "bundlemgrd", "netstackd", "dsoftbusd")
 SESSION: Final = "dsoftbusd: cross-vm session ok "
 DELAY_US: Final = 500  # A link's, if a world does not say.

@@ -54,7 +54,7 @@ def check(observation):
             return
 """
 
-# What stands for GDB: it goes where it is told to, says what it was started with, and kills.
+# A stand-in for GDB: it goes where it is told to, says what it was started with, and kills.
 GDB: Final = """\
 #!{python}
 import os, signal, socket, sys

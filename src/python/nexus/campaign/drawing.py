@@ -44,7 +44,7 @@ def draw_faults(scenario: Scenario, recipe: Recipe) -> tuple[Fault, ...]:
     drawn = draw(rules, scenario.machines, KeyedRandom(recipe.seed))
     turn = recipe.reseed
     if turn is not None:
-        # What was to begin later is drawn anew; the others go on with other chances.
+        # Faults that were to begin later are drawn anew; the others go on with other chances.
         anew = draw(rules, scenario.machines, KeyedRandom(turn.seed))
         kept = [fault for fault in drawn if fault.start_ns < turn.at_ns]
         later = [fault for fault in anew if fault.start_ns >= turn.at_ns]

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from nexus.campaign.observation import Observation
 from nexus.core.errors import NexusError
 
-# What a report can show; a run that breaks a rule a thousand times breaks it once.
+# As many as a report can show; a run that breaks a rule a thousand times breaks it once.
 VIOLATIONS_MAX: Final = 100
 
 # Processor time for one oracle and one run.  Those that are there take milliseconds; a pattern that
@@ -32,7 +32,7 @@ ORACLE_WAIT_SECONDS_MAX: Final = 3600
 # How often both times are looked at.  Should the oracle catch what ends it, the next look ends it.
 _REPEAT_S: Final = 1.0
 
-# What a user's code may end with: its own mistake, and not a verdict.
+# The errors that a user's code may end with: its own mistake, and not a verdict.
 _ITS_OWN: Final = (Exception, SystemExit)
 
 

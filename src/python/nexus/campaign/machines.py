@@ -46,7 +46,7 @@ _PPM: Final = 1_000_000
 # The engine, and what it runs.
 Code = EngineCode
 
-# What a fault makes of a machine's time: the share it gets of the world's ticks.
+# The share of the world's ticks that a machine gets during a fault of its time.
 _PACED: Final[dict[str, Callable[[int], tuple[int, int]]]] = {
     "pause": lambda amount: (0, 1),
     "stall": lambda amount: (0, 1),
@@ -147,7 +147,7 @@ class Yard:
             options = self._instruments.equip(label, options)
         try:
             machine = self._machines[label] = EmulatedMachine(options)
-        except ValueError as exc:  # What the emulator refuses: image, size, native code.
+        except ValueError as exc:  # The emulator refuses: image, size, native code.
             raise PlanError(f"machine {label}: {exc}") from exc
         stretches = [
             Stretch(max(fault.start_ns - origin_ns, 0), fault.end_ns - origin_ns, *share)
@@ -284,7 +284,7 @@ def _refill(machine: EmulatedMachine, chance: Chance) -> None:
         machine.devices.rng.transport.serve(0)
 
 
-# What is done at the beginning of a fault of a machine, and at its end.
+# The deeds at the beginning of a fault of a machine, and at its end.
 _DEEDS: Final[dict[str, tuple[_Deed, _Deed]]] = {
     "pause": (_note, None),
     "stall": (_note, _catch_up),

@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(exc, EXIT_CONFIG)
 
 
-# What the processes have from the one that forked them.  Written before the fork alone.
+# The values that forked processes take over.  Written before the fork alone.
 _work: dict[str, tuple[MutantConfig, Prepared, Prepared]] = {}
 _shrinks: list[bool] = []
 

@@ -11,7 +11,7 @@ from nexus.harness.report.event import MAIN_KINDS, Event
 from nexus.harness.report.timeline import Filter, lines_of
 
 NS_PER_MS: Final = 1_000_000
-# What a person reads of a failure: the events before it.
+# As many events before a failure as a person reads.
 EVENTS_SHOWN_MAX: Final = 60
 
 

@@ -61,7 +61,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         if count > possible[subject]:
             yield _violation("false-audit", auditor, read.ns, subject, count, possible[subject])
     if is_disturbed:
-        return  # What a service had in memory alone is lost with it.
+        return  # A record that a service had in memory alone is lost with it.
     for subject, calls in sorted(certain.items()):
         if made[subject] < len(calls):
             last_ns = calls[-1].return_ns or read.ns

@@ -23,7 +23,7 @@ _SESSION: Final = pattern_of(marker.SESSION_OK)
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_US: Final = 1_000
 
-# What a node's file says unless it says something else, and no fault world's does.
+# The default of a node's file; the file of no fault world has another.
 TTL_NS: Final = int(DSoftBus.model_fields["peer_ttl_ms"].default) * _NS_PER_MS
 
 # A turn of the peer's loop, and the step in which its line is seen.

@@ -115,7 +115,7 @@ _ROWS: Final = (
     _Row(pattern_of(marker.ANNOUNCE_SENT), _announces, is_counted=False),
 )
 
-# What a client of the workload asks for, and the answer on the wire without which it has none.
+# Each call of the workload's client, and the answer on the wire that has to come first.
 _ANSWERS: Final = {
     "put": ("statefsd", "put"),
     "get": ("statefsd", "get"),

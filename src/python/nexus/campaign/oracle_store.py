@@ -28,7 +28,7 @@ DELETE: Final = "delete"
 SYNC: Final = "sync"
 CUT: Final = "cut"
 DOUBT: Final = "doubt"
-FINAL: Final = "final"  # What the disk holds when all is over.
+FINAL: Final = "final"  # The content of the disk when all is over.
 
 # Answers to a delete: whether there was such a key.
 PRESENT: Final = "present"

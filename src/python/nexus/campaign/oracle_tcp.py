@@ -23,7 +23,7 @@ BOUND_NS: Final = 1_700_000_000
 
 _WRAP: Final = 1 << 32
 _HALF: Final = 1 << 31
-# What stops a sender, or lets its timer be backed off further than this bound.
+# Faults that stop a sender, or let its timer back off further than this bound.
 _STOPPING: Final = (
     "pause",
     "stall",

@@ -63,7 +63,7 @@ def lines(*texts: str, machine: str = "A", start_ms: int = 0) -> tuple[Line, ...
 
 def seen(events: Iterable[Event] = (), **given: Any) -> Observation:
     made = observation(secrets=SECRETS, **given)
-    # What the frames would have said.
+    # The events that the frames would have shown.
     made.__dict__["_heard"] = (tuple(events), ())
     return made
 
@@ -103,7 +103,7 @@ def test_state_that_is_there_is_good() -> None:
 def test_state_that_is_gone_is_not() -> None:
     gone = seen(lines=lines(*PUT), disks=disk())
     assert names(oracle_state.check(gone)) == ["not-linearizable"]
-    # What was not synced may be, once power has failed.
+    # Changes that were not synced may be there, once power has failed.
     cut = Happened("power-cut/B/0/0", 0, 5 * MS)
     assert names(oracle_state.check(seen(lines=lines(*PUT), disks=disk(), happened=(cut,)))) == []
     synced = (*PUT, "workload: call a.1.0 sync", "workload: done a.1.0 ok")

@@ -18,7 +18,7 @@ from nexus.contract import audit, marker
 from nexus.harness.plan import NodeIdentity
 from nexus.wire.line import start_of
 
-# What a node says only to a peer that has proven an identity which the node knows.
+# Frames for peers that have proven an identity which the node knows.
 _OF_A_SESSION: Final = ("stream", "data", "credit", "keepalive", "call", "answer")
 
 # A service says so on its console, or a client that reads its node's log.

@@ -27,7 +27,7 @@ from nexus.harness.engine import HostFaultError
 _AHEAD: Final = 2
 JOBS_MAX: Final = 256
 
-# What the processes have from the one that forked them.  Written before the fork alone.
+# The values that forked processes take over.  Written before the fork alone.
 _prepared: Mapping[str, Prepared] = {}
 
 

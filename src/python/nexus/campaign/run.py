@@ -38,7 +38,7 @@ FRAMES_MAX: Final = 200_000
 # The ways of a frame that reaches no machine: a machine is alone, or all others are off.
 _NOWHERE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("", ()),)
 
-# What the kernel and init say of a service that could not go on: of one that was killed, once.
+# The lines of kernel and init about a service that could not go on: for a killed one, once.
 _KILLED: Final = (start_of(marker.KERNEL_CRASHED), start_of(marker.INIT_CRASHED))
 
 

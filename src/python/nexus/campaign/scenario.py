@@ -36,7 +36,7 @@ from nexus.simulation.faults.kinds import KINDS, Kind, Shape
 from nexus.simulation.faults.places import PlaceError, places_of
 from nexus.simulation.faults.topology import LINE, SHAPES
 
-# What a person can still read, and a run still draw.
+# As many faults as a person can still read, and a run still draw.
 FAULTS_MAX: Final = 64
 ORACLES_MAX: Final = 16
 COUNT_MAX: Final = 16

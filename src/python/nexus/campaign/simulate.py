@@ -43,7 +43,7 @@ EXIT_FAILED: Final = 1
 REPLAYS_MAX: Final = 50
 _PROGRESS_S: Final = 5.0
 
-# What is done with a replay file, with the images that a campaign has.
+# The uses of a replay file, with the images that a campaign has.
 _AGAIN: Final = {"replay": do_replay, "shrink": do_shrink, "pinpoint": do_pinpoint}
 
 _DESCRIPTION: Final = "Hunt for seeds at which a world with faults breaks a rule."

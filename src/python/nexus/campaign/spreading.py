@@ -21,7 +21,7 @@ from nexus.harness.engine import HostFaultError
 
 FORMAT: Final = "nexus-batches-1"
 RESULTS: Final = "results.json"
-# What a batch without results leaves instead: how it ended.
+# The file that a batch without results leaves instead: how it ended.
 ENDING: Final = "ending.txt"
 
 # Some seconds to a minute of work: much longer than a start, short enough to be spread evenly.

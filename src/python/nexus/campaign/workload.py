@@ -77,7 +77,7 @@ WEIGHTS: Final[Mapping[Op, int]] = {
 # As often as a person would press the button again; the last step has until the run ends.
 _TRIES: Final = 3
 _TRIES_ALIVE: Final = 60
-# What was left open in bad weather makes room after ten seconds without use.
+# Files that were left open in bad weather make room after ten seconds without use.
 _TRIES_HANDLES: Final = 60
 _ABUSES: Final = 5
 _WHERE: Final = "workload"

@@ -20,7 +20,7 @@ from nexus.entry.program import run_program
 
 _HELPED: Final = sorted({name.split()[0] for name in COMMANDS})
 _FIRST: Final = sorted([*_HELPED, "help", "--version"])
-# What may follow a first word.
+# The words that may follow a first word.
 _SECOND: Final = {
     **{
         group: sorted(name.split()[1] for name in COMMANDS if name.startswith(f"{group} "))

@@ -13,7 +13,7 @@ from typing import Final
 from nexus.cli.main import COMMANDS, program
 from nexus.core.commandline import CommandLine, parser_of
 
-# What a value is called in help, if it is a file.
+# The names of values in help texts that are files.
 _FILE_WORDS: Final = ("FILE", "PATH", "DIR", "FOLDER", "ELF", "TOML", "IMAGE", "JSON")
 
 
@@ -22,7 +22,7 @@ class Argument:
     """An option, or an argument without a name: then `names` is empty."""
 
     names: tuple[str, ...]
-    metavar: str  # What stands for the value; empty if there is none.
+    metavar: str  # The word for the value in help; empty if it takes no value.
     text: str
     words: tuple[str, ...]  # The values, if they are few.
     is_file: bool

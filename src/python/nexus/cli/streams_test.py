@@ -52,13 +52,13 @@ version = "1"
 path = "a"
 generate = { bytes = 1, seed = "s" }
 """
-# What makes the files that the commands of a group read.
+# The commands that make the files which the commands of a group read.
 _PREPARING: Final = defaultdict(
     lambda: "--version",
     pkg="pkg build --manifest b.toml --out b.img",
     world=f"os2vm --node node.toml --image system=guest.elf --expect '{_MARKER}' --out out",
 )
-# What is a verdict, or a mistake, survives whatever the output does.
+# Commands whose verdict, or mistake, survives whatever the output does.
 VERDICTS: Final = ("os2vm", "os2vm fails", "mistake")
 
 

@@ -76,7 +76,7 @@ def _lines() -> Schema:
     return json_schema()
 
 
-# What a file may be: its schema, which is imported when it is wanted.
+# The kinds of files: each has a schema, which is imported when it is wanted.
 KINDS: Final[dict[str, Callable[[], Schema]]] = {
     "node": _of_config("node"),
     "node-base": _of_config("node-base"),

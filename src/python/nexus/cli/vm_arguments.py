@@ -30,7 +30,7 @@ GENERATED: Final = ("native", "translated")
 TRACES: Final = ("instructions", "traps")
 
 RAM_MIB_DEFAULT: Final = 64
-# What machine.py models, in both directions.
+# The most RAM that machine.py models, in both directions.
 _RAM_BYTES_MAX: Final = 2 << 30
 # More than any size that is accepted has, in bytes.
 _RAM_DIGITS_MAX: Final = 20
@@ -39,7 +39,7 @@ _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _SEED_MAX: Final = (1 << 63) - 1
 _INSTRUCTIONS_MAX: Final = (1 << 63) - 1
 
-# What a file of fw_cfg can be called, its final zero aside.
+# The longest name of a file of fw_cfg, its final zero aside.
 _NAME_BYTES_MAX: Final = 55
 
 _DESCRIPTION: Final = """\

@@ -21,7 +21,7 @@ from nexus.entry.options import file_name
 NONE: Final = "none"
 DEFAULT: Final = "default"
 
-# What Linux takes (COMMAND_LINE_SIZE of RISC-V), the final zero aside.
+# Linux's bound (COMMAND_LINE_SIZE of RISC-V), the final zero aside.
 _APPEND_BYTES_MAX: Final = 1023
 
 # OpenSBI's `fw_dynamic.bin` as Debian and QEMU ship it: digest and version.

@@ -8,7 +8,7 @@ from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
 from nexus.emulator.isa.cpu import ACCEPTED, RV64GC, RV64IMAC, Cpu, CpuError, parse_cpu
 
-# What most compilers build for.
+# The processor that most compilers build for.
 CPU_DEFAULT: Final = str(RV64GC)
 
 
@@ -41,7 +41,7 @@ def qemu_cpu_of(cpu: Cpu, version: str) -> str:
     Raises:
         UsageError: This version does not know an extension.
     """
-    # What goes with it takes as long to import as everything else of a run.
+    # The modules behind this one take as long to import as everything else of a run.
     from nexus.harness.qemu_command import LackingError, qemu_cpu
 
     try:

@@ -39,7 +39,7 @@ from nexus.harness.qemu_command import PROGRAM, check_version
 
 # Older ones make the board's fw_cfg only after they read the command line (see qemu_command.py).
 _FW_CFG_MAJOR_MIN: Final = 8
-# What QEMU ends with when it does not even begin; a guest can have this code, too.
+# QEMU's exit code when it does not even begin; a guest can have this code, too.
 EXIT_QEMU: Final = 1
 # Most that is kept of its error stream.
 _ERROR_BYTES_MAX: Final = 1 << 16
@@ -172,7 +172,7 @@ def _run_plain(words: list[str], options: Options) -> Ending:
     with ExitStack() as stack:
         source: IO[bytes] | int = subprocess.DEVNULL
         if options.script is not None:
-            # What `vm run` would type: all of a file, a pipe or a device, within the bounds.
+            # The input of `vm run`: all of a file, a pipe or a device, within the bounds.
             source = stack.enter_context(tempfile.TemporaryFile())
             source.write(read("--input", options.script))
             source.seek(0)

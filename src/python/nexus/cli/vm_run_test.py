@@ -95,7 +95,7 @@ def test_what_the_input_file_has_is_typed(tmp_path: Path) -> None:
     assert (done.stdout, done.returncode) == (">" + "IBM" * 1500 + "r", 5)
 
 
-# What a process holds when it forks counts for its child: so a small one starts and measures it.
+# The memory of a process that forks counts for its child: so a small one starts and measures it.
 MEASURE = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
@@ -320,7 +320,7 @@ def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
         act(process, ours)
         assert process.wait(TIMEOUT_S) == exit_code
         assert termios.tcgetattr(theirs) == before
-        # What was written reaches this side of a terminal by and by, also after the writer's end.
+        # Output reaches this side of a terminal by and by, also after the writer's end.
         while len(seen) < len(shown) and select.select([ours], [], [], TIMEOUT_S)[0]:
             seen += os.read(ours, 100)
         assert seen == shown

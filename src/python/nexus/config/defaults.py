@@ -89,5 +89,5 @@ RPC_MODES: Final[dict[str, RpcMode]] = {
     "auto": RpcMode.AUTO,
 }
 
-# What the selftest client proves of its peer besides resolving and listing.
+# The proofs of the selftest client besides resolving and listing.
 PROOFS: Final[dict[str, int]] = {proof.name.lower(): proof.value for proof in Proof}

@@ -56,7 +56,7 @@ class ConfigError(NexusError):
         self.problems = tuple(problems)
         lines = [line for other in others for line in str(other).split("\n")]
         lines += [printable(_line(problem, source)) for problem in self.problems]
-        # What several machines share is wrong once.
+        # A mistake of a file that several machines share is reported once.
         super().__init__("\n".join(dict.fromkeys(lines)))
 
 

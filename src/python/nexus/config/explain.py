@@ -27,7 +27,7 @@ _UNIONS: Final = ("static_key", "public_key")
 # More tables with one key than this are not a hint.
 _PLACES_MAX: Final = 2
 
-# What pydantic puts after a key that is wrong itself.
+# The sign that pydantic puts after a key that is wrong itself.
 _OF_KEY: Final = "[key]"
 
 _TYPES: Final[Mapping[str, str]] = {

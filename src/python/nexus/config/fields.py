@@ -33,7 +33,7 @@ _TAG: Final = (
 )
 _TEXT_CHARS_MAX: Final = 1000
 
-# What a reader can still follow.
+# As many files as a reader can still follow.
 BASES_MAX: Final = 8
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from nexus.config.world_rules import find_world_problems
 WORDS = [word for text in (NODE_A, NODE_B_START, WORLD) for word in text.split()]
 KEYS = ["node", "id", "mac", "dsoftbus", "peer", "static_key", "public_key", "service", "expect"]
 
-# What TOML can hold, under keys that mean something and keys that do not.
+# Values that TOML can hold, under keys that mean something and keys that do not.
 VALUES = st.recursive(
     st.one_of(
         st.text(max_size=20),

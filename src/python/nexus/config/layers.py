@@ -73,7 +73,7 @@ class Layer:
         field = origin.field + (rest if origin.field else rest.lstrip("."))
         is_elsewhere = origin.source != self.source
         suffix = f" (in what makes up {self.source})" if is_shared and is_elsewhere else ""
-        line = origin.line if known else 0  # What a whole file lacks stands on no line of it.
+        line = origin.line if known else 0  # A key that a whole file lacks stands on no line of it.
         return Problem(field, problem.text + suffix, origin.source, line)
 
 

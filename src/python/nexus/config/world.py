@@ -134,7 +134,7 @@ class World:
 
     path: str
     seed: int
-    epoch_s: int  # What the machines' real-time clocks show at power-on: seconds since 1970.
+    epoch_s: int  # The machines' real-time clocks at power-on, in seconds since 1970.
     link: Link
     machines: tuple[WorldMachine, ...]
     reboots: tuple[Reboot, ...]

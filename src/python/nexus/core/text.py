@@ -24,7 +24,7 @@ def _escape(char: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-# What of a value is shown in an error: enough to find it.
+# The characters of a value that an error shows: enough to find it.
 QUOTED_CHARS_MAX: Final = 60
 
 
@@ -38,7 +38,7 @@ def mask(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-# What CI hosts take for a command of the log, wherever in a line it stands.
+# The signs that CI hosts take for a command of the log, wherever in a line they stand.
 _LOG_COMMANDS: Final = ("##[", "##vso[")
 
 

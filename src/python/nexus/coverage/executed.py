@@ -199,7 +199,7 @@ def json_schema() -> dict[str, object]:
     """The JSON Schema of the file."""
     schema = CoverageFile.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    # What Pydantic has no word for: the keys of `pages`.
+    # Pydantic has no word for the keys of `pages`.
     pages = schema["$defs"]["PartRecord"]["properties"]["pages"]
     pages["propertyNames"] = {"pattern": _ADDRESS}
     return schema

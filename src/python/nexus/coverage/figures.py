@@ -13,7 +13,7 @@ from typing import Final
 from nexus.coverage.executed import Executed, Reached
 from nexus.coverage.lines import PartLines
 
-# What the compiler brings along is not ours to test.
+# Code that the compiler brings along is not ours to test.
 FOREIGN: Final = "zig/"
 
 

@@ -36,12 +36,12 @@ SERVICE: Final = Service.LOGD
 # Some minutes of a peer that uses its whole allowance on what is denied; 180 KiB at most.
 RECORDS_MAX: Final = 512
 
-# What admitted peers changed, what strangers did, and how much was lost, each in its own room.
+# Changes of admitted peers, deeds of strangers, and counts of losses, each in its own room.
 CHANGES_MAX: Final = 256
 STRANGERS_MAX: Final = 64
 LOSSES_MAX: Final = 16
 
-# What is kept of a record's text, as by the guests.
+# The part of a record's text that is kept, as by the guests.
 SCOPE_BYTES_MAX: Final = 32
 MESSAGE_BYTES_MAX: Final = 160
 _TEXT_BYTES_MAX: Final = SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX

@@ -20,9 +20,9 @@ class LogReader:
 
     def __init__(self, since_ns: int = 0) -> None:
         """Begin at an instant of the peer's clock."""
-        # What the peer had no room for, since it was started.
+        # Records that the peer had no room for, since it was started.
         self.dropped = 0
-        # What made room for newer records while this was reading: numbers that never came.
+        # Records that made room for newer ones during the reading: numbers that never came.
         self.missed = 0
         self._since_ns = since_ns
         self._until: int | None = None

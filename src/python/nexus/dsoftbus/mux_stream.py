@@ -17,7 +17,7 @@ from nexus.wire.error import LocalProtocolError, Reason
 # The model's bound on what waits to be sent on one stream.
 BUFFER_BYTES_MAX: Final = 262_144
 
-# What the credit's counter holds; a sum beyond it is a mistake or an attack on the counter.
+# The range of the credit's counter; a sum beyond it is a mistake or an attack on the counter.
 CREDIT_MAX: Final = (1 << 32) - 1
 
 

@@ -49,7 +49,7 @@ def open_and_give_up(host: Mux) -> None:
     host.open("ä", 3)
 
 
-# What the host does of itself, before it sends the line of this number.
+# The host's own deeds, before it sends the line of this number.
 OWN: dict[int, Callable[[Mux], None]] = {
     6: ask,
     17: open_and_give_up,

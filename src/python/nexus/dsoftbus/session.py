@@ -372,7 +372,7 @@ class Session:
             if self.output_bytes < self._backlog_bytes_max // 2:
                 self._seal(Pong(decoded.nonce).encode())
         elif isinstance(decoded, Pong) and decoded.nonce <= self._ping_nonce:
-            # What was never asked has no answer.
+            # A ping that was never sent has no answer.
             self.pong_nonce = max(self.pong_nonce, decoded.nonce)
         return True
 

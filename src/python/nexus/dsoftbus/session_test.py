@@ -321,7 +321,7 @@ def test_our_own_backlog_is_bounded() -> None:
         pair.a.request(1, bytes(256), 1)
     assert caught.value.reason is Reason.STATE
     pair.run()
-    assert pair.b.state is State.READY  # What was sealed before is whole.
+    assert pair.b.state is State.READY  # The messages that were sealed before are whole.
 
 
 def session_in(role: Role, state: State) -> Session:

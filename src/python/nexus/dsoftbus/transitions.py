@@ -76,7 +76,7 @@ TRANSITIONS: Final[Mapping[tuple[Role, State, Step], State]] = {
     },
 }
 
-# What the next message is, and how long it may be, by role and state; absent: none is read now.
+# The next message and its longest form, by role and state; absent: none is read now.
 EXPECTED: Final[Mapping[tuple[Role, State], tuple[Step, int, int]]] = {
     (_R, State.IDLE): (Step.HELLO, 48, 48),
     (_I, State.AWAIT_REPLY): (Step.REPLY, 49, 48 + DEVICE_ID_BYTES_MAX),

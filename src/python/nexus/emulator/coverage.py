@@ -17,7 +17,7 @@ from typing import Final
 
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram
 
-# What is known of an instruction, by the half-word that it begins in.
+# Flags of an instruction, by the half-word that it begins in.
 EXECUTED: Final = 1
 NOT_TAKEN: Final = 2  # A conditional branch went on behind itself ...
 TAKEN: Final = 4  # ... or to its target.
@@ -25,7 +25,7 @@ TAKEN: Final = 4  # ... or to its target.
 PAGE_HALVES: Final = PAGE_BYTES // 2
 
 # Pages of code kept for one machine, 2 KiB each: 1 GiB of code, more than a guest of 2 GiB runs.
-# What comes after them is counted and not kept.
+# Later pages are counted and not kept.
 PAGES_MAX: Final = 1 << 18
 
 _DIGEST_BYTES: Final = 16

@@ -122,7 +122,7 @@ def agree(kernel: bytes) -> None:
         assert machine.state_digest() == plain.state_digest()
         places.append(flags_of(recorder))
     native, reference = places
-    # What was data, then code, then overwritten: the native engine does not know (`covered.py`).
+    # The native engine does not know code that was data before and was overwritten (`covered.py`).
     assert not [at for at, flags in native.items() if flags & ~reference.get(at, 0)]
     assert sum(native.get(at) != flags for at, flags in reference.items()) <= REWRITTEN_MAX
 

@@ -21,7 +21,7 @@ EM_RISCV: Final = 243
 PT_LOAD: Final = 1
 PF_X: Final = 1
 
-# What a stranger's file may have been built for instead (`e_machine`).
+# Machines that a stranger's file may have been built for instead (`e_machine`).
 _MACHINES: Final = {
     3: "x86",
     8: "MIPS",

@@ -22,7 +22,7 @@ _SHT_ATTRIBUTES: Final = 0x7000_0003
 _SECTIONS_MAX: Final = 1 << 12
 _ATTRIBUTES_BYTES_MAX: Final = 1 << 16
 
-# What every machine has, single letters and names; the parts that M, A and C are made of; and
+# Every machine has these, single letters and names; the parts that M, A and C are made of; and
 # hints, which do nothing on a machine that does not know them.
 _PRESENT: Final = frozenset(
     (

@@ -45,7 +45,7 @@ TOO_LONG: list[tuple[bytes, list[Event]]] = [
     (b"$" + LONG, [Bad()]),
     (b"$" + LONG + b"$g#67", [Bad(), Packet(b"g")]),
     (b"$" + LONG + b"#00$g#67", [Bad(), Packet(b"g")]),
-    # What is behind the bound is not taken for an interrupt or for a wish to hear it again.
+    # Bytes behind the bound are not taken for an interrupt or for a wish to hear it again.
     (b"$" + LONG + b"-\x03}\x03" + LONG + b"#-\x03-$g#67", [Bad(), Again(), Packet(b"g")]),
     (b"$" + LONG + b"#00$" + LONG + b"#00\x03", [Bad(), Bad(), Break()]),
     (b"$" + b"\0" * PACKET_BYTES_MAX + b"#00", [Packet(b"\0" * PACKET_BYTES_MAX)]),

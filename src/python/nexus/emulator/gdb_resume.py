@@ -13,7 +13,7 @@ from typing import Final
 
 from nexus.emulator.gdb_number import number
 
-# What `vCont?` announces.  A signal means nothing to a machine, so C and S are c and s.
+# The actions that `vCont?` announces.  A machine has no signals, so C and S are c and s.
 _STEPS: Final = {b"c": False, b"C": False, b"s": True, b"S": True}
 
 # The hart that a thread id means; None is any of them.

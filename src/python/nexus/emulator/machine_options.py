@@ -40,7 +40,7 @@ class MachineOptions:
     initrd: bytes = b""
     append: str = ""
     device_tree: bytes = b""  # A flattened one, instead of the board's own.
-    epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
+    epoch_s: int = EPOCH_S_DEFAULT  # The real-time clock at power-on, in seconds since 1970.
     ram_bytes: int = 64 << 20
     harts: int = 1
     cpu: Cpu = RV64IMAC  # The extensions that the hart has.
@@ -49,8 +49,8 @@ class MachineOptions:
     mac: bytes | None = None
     entropy: Callable[[int], bytes] | None = None  # Without a source there is no device.
     engine: str = "reference"
-    native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
-    translations: bytes | None = None  # What native/translate.py made; for engine "translated".
+    native_blob: bytes | None = None  # From native/build.py; for all but the reference.
+    translations: bytes | None = None  # From native/translate.py; for engine "translated".
     translation_source: TranslationSource | None = None  # Instead: one that has them page by page.
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces.

@@ -21,7 +21,7 @@ from nexus.emulator.reference.trap import INTERRUPT, TrapError, pending_interrup
 READ: Final = 1
 WRITE: Final = 2
 
-# What a debugger can reasonably set; its table entries are looked at on every access.
+# As many as a debugger can reasonably set; each access looks at all of them.
 WATCHES_MAX: Final = 64
 
 

@@ -17,7 +17,7 @@ from nexus.emulator.reference.trap import MSTATUS_FS, MSTATUS_SD, TrapError
 
 _M64: Final = (1 << 64) - 1
 
-# What the machine has once: the hart that takes over finds it as it is.
+# The words that the machine has once: the hart that takes over finds them as they are.
 COMMON: Final = (s.STEPS, s.IDLE, s.MTIME_OFFSET)
 
 

@@ -15,7 +15,7 @@ _SHARED: Final = 0x8001_0000
 _BLOCKS: Final = 10
 _STEPS: Final = 8
 _PATCHES: Final = 4
-# What a patched place may become: plain, a jump over the next one, illegal, a way back.
+# The new words of a patched place: plain, a jump over the next one, illegal, a way back.
 _PATCHED: Final = ("addi s7, s7, 1", "xor s7, s7, s8", "slli s7, s7, 1", "ecall", "j patch_end")
 _HARTS: Final = range(4)  # One more than most of these guests have.
 

@@ -59,7 +59,7 @@ class Timeline:
         self._spacing = Spacing(interval_steps, stopwatch)
         self.observer = Observer()
         self.machine = Machine(make_options(self.observer))
-        self._log: list[tuple[int, bytes]] = []  # What was typed, and when, in ns.
+        self._log: list[tuple[int, bytes]] = []  # The typed bytes, and when, in ns.
         self._typed_count = 0
         self._pending = b""
         self._printed = self._shown = 0

@@ -154,7 +154,7 @@ STUCK: Final = (
         (2, 0),
         traps_max=ENDLESS,
     ),
-    # What it read is another value each time, so nothing repeats.
+    # The hart reads another value each time, so nothing repeats.
     Stuck(
         "a-handler-that-reads-the-cycles",
         f"{_VECTOR} .word 0\n.align 4\nhandler: csrr a0, mcycle\n.word 0",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-# What makes machines fast: the release and `./pants package ci:interpreter` call it so.
+# The code that makes machines fast: the release and `./pants package ci:interpreter` call it so.
 NATIVE_INTERPRETER: Final = "native-interpreter.bin"
 
 # In which a packaged program finds its own path; links are followed.

@@ -10,7 +10,7 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 Handler = Callable[[int, FrameType | None], object]
-# What a signal does: a handler, one of `signal.Handlers` as a number, or what C has put there.
+# The effect of a signal: a handler, one of `signal.Handlers` as a number, or a handler of C.
 Taken = Handler | int | None
 
 

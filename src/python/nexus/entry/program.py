@@ -16,7 +16,7 @@ EXIT_CONFIG: Final = 20
 # This host failed: no space, no permission, no such tool.
 EXIT_HOST: Final = 21
 EXIT_INTERRUPTED: Final = 130
-# What a shell reports of a program that SIGPIPE ended: the reader left, and nothing is wrong.
+# A shell's code for a program that SIGPIPE ended: the reader left, and nothing is wrong.
 EXIT_UNREAD: Final = 141
 
 # With this variable set, a defect of ours shows its whole traceback.

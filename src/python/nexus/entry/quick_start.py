@@ -13,7 +13,7 @@ from typing import Final
 # The absolute path of the link that is missing.
 VARIABLE: Final = "NEXUS_QUICK_START"
 
-# What pex starts in an environment that it has made.
+# The file that pex starts in an environment that it has made.
 MAIN: Final = "pex"
 
 

@@ -89,7 +89,7 @@ def fuzz(atheris: Any, run: Callable[[bytes], None], plan: Plan) -> Result:
         f"-artifact_prefix={plan.scratch}/{_FAILED}",
         str(plan.inputs),
     ]
-    sys.stdout.flush()  # What waits would be written twice.
+    sys.stdout.flush()  # Text that still waits would be written twice.
     child = os.fork()
     if child == 0:
         _run_child(atheris, run, arguments, log)

@@ -38,7 +38,7 @@ def test_a_clean_group_says_what_was_tried(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "session-unconnected: clean, 9 runs, 5 edges"
     assert len(lines) == targets
-    assert fake.plans[0][0].seconds == 7  # What one does not use the next ones have.
+    assert fake.plans[0][0].seconds == 7  # Seconds that one does not use the next ones have.
     assert fake.plans[0][1] == ["seed-0", "seed-1"]
 
 

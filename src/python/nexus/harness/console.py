@@ -15,7 +15,7 @@ from typing import Final
 # The kernel prints at most 1024 bytes in one uninterrupted write.
 LINE_BYTES_MAX: Final = 1024
 
-# What a whole run may print: a guest that prints for ever fills no disk.
+# The bytes that a whole run may print: a guest that prints for ever fills no disk.
 CONSOLE_BYTES_MAX: Final = 10 << 20
 
 _TAB: Final = 0x09

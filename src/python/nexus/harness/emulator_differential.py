@@ -38,7 +38,7 @@ EXIT_UNAVAILABLE: Final = 22
 
 # The processor that has what our machine has, of the extensions that can be switched off.
 CPU: Final = "rv64,f=false,d=false,h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false"
-# What is tried of arithmetic; Zicond and Zcb came to QEMU later.
+# The processor on which arithmetic is tried; Zicond and Zcb came to QEMU later.
 _CPU: Final = parse_cpu("rv64gc_zba_zbb_zbs")
 _CPU_NEWER: Final = parse_cpu("rv64gc_zba_zbb_zbs_zicond_zcb")
 

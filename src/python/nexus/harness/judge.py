@@ -185,7 +185,7 @@ class Judge:
                 if self.seen_ns[index] is None:
                     return index, True
                 is_known = True
-        # What belongs to a phase that is not due is known too: it is neither judged nor awaited.
+        # A marker of a phase that is not due is known too: it is neither judged nor awaited.
         return None, is_known or any(
             e.machine == machine and self._matches(e, line) for e in self.plan.expectations
         )

@@ -24,7 +24,7 @@ from nexus.harness.wording import format_ns, show_line
 # A person sees no more than this many pictures a second, and a step is far shorter.
 _REDRAW_S: Final = 0.05
 
-# What leaves room for markers on a terminal of 24 lines.
+# As many lanes as leave room for markers on a terminal of 24 lines.
 LANES_MAX: Final = 12
 
 

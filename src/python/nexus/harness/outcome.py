@@ -69,7 +69,7 @@ GUEST_FAULTS = frozenset(
     }
 )
 
-# What no console may say, and what it means if one does.  First match wins.
+# Texts that no console may have, and the outcome of each.  First match wins.
 FAULT_TEXTS: Final = (
     ("kernel: service crashed", Outcome.SERVICE_CRASH),
     ("panic", Outcome.GUEST_PANIC),

@@ -45,7 +45,7 @@ def report(labels: Sequence[str], *, is_plain: bool, is_verbose: bool) -> Iterat
     if is_plain or not sys.stdout.isatty() or os.environ.get("TERM", "").lower() in _DUMB:
         yield PlainReporter(is_verbose=is_verbose)
         return
-    from nexus.harness.live import show_live  # What draws is slow to import, and logs need none.
+    from nexus.harness.live import show_live  # Drawing is slow to import, and logs need none.
 
     with show_live(labels, is_verbose=is_verbose) as live:
         yield live

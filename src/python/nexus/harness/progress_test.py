@@ -139,7 +139,7 @@ def test_a_terminal_has_the_picture_and_keeps_the_markers(monkeypatch: pytest.Mo
     with report(("A",), is_plain=False, is_verbose=False) as reporter:
         assert isinstance(reporter, LiveReporter)
         reporter.marker(Expectation("A", Phase.LAUNCH, "up 12 of 34"), 2_000_000)
-        # What draws by itself, from a thread, would do so between these two.
+        # A screen that draws by itself, from a thread, would do so between these two.
         before = screen.getvalue()
         assert "waiting for A" not in before
         reporter.progress(Phase.LAUNCH, 1_000, HELLO)

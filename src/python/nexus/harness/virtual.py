@@ -190,7 +190,7 @@ def boot(
             else:
                 watched = debug(machine.label, partial(stock.make, machine), where)
                 debugged[machine.label] = machines[machine.label] = watched
-        except ValueError as exc:  # What the emulator refuses: image, size, native code.
+        except ValueError as exc:  # The emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
     virtual = VirtualEngine(
         plan, machines, f"nexus.emulator ({shown})", stock.power_on, stock.entropy, debugged

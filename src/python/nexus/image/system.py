@@ -20,7 +20,7 @@ from nexus.entry.reading import read_bounded
 from nexus.image import bootfs, elf
 from nexus.image.error import ImageError
 
-# What a machine boots of at most; a larger file was named by mistake.
+# The largest file that a machine boots; a larger one was named by mistake.
 _FILE_BYTES_MAX: Final = 64 << 20
 
 

@@ -66,7 +66,7 @@ again() {{
 case "$role" in
 """
 
-# What the machine does is chosen by an argument of the kernel, which init gets as a variable.
+# An argument of the kernel chooses the machine's role; init gets it as a variable.
 _ROLES: Final = """\
     write)
         echo "linux: shell"

@@ -17,7 +17,7 @@ from nexus.harness.virtual import VirtualEngine
 
 WORLDS: Final = Path("testprojects/linux_pair")
 
-# What a run leaves that does not depend on the host.
+# The files of a run that do not depend on the host.
 _KEPT: Final = ("uart-A.log", "uart-B.log", "capture.pcapng", "trace.txt")
 
 

@@ -197,7 +197,7 @@ class PythonJudge:
             answer = self._remembered.find(file)
             if answer is None:
                 answer = self._ask({"measure": file})
-                # What fails may do so because this host is busy, and not another time.
+                # A test may fail because this host is busy, and pass another time.
                 if answer["how"] == "passed":
                     self._remembered.keep(file, answer)
             if file in answer["failed"]:

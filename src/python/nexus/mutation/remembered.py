@@ -13,7 +13,7 @@ from typing import Any, Final  # Any: JSON, as it is read.
 
 from nexus.mutation.graph import distances
 
-# What an answer depends on besides its imports: the program that measures, and pytest's settings.
+# The inputs of an answer besides its imports: the program that measures, and pytest's settings.
 _ALWAYS: Final = (
     "pytest.ini",
     "src/python/nexus/conftest.py",

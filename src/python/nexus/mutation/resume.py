@@ -45,7 +45,7 @@ def name_of(entry: Mapping[str, Any]) -> str:
 def verdict_before(mutant: Mutant, found: Found) -> Verdict | None:
     """Give the verdict on this very fault, or nothing if it was not tried or looks otherwise."""
     entry = found.get((mutant.change.name, mutant.diff()))
-    # What counted as equivalent is asked of today's list, not of an old report.
+    # Today's list says which mutants are equivalent, not an old report.
     if entry is None or entry["fate"] == Fate.EQUIVALENT.value:
         return None
     return Verdict(

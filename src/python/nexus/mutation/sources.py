@@ -13,7 +13,7 @@ from nexus.mutation.python_operators import python_changes
 from nexus.mutation.tree import Tree
 from nexus.mutation.zig_operators import zig_changes
 
-# What has no tests of its own: tests, what stands in for something in tests, and their scenes.
+# Files without tests of their own: tests, their stand-ins, and their scenes.
 _NOT_JUDGED: Final = re.compile(
     r"(?:_test|_fake|_cases|_scene|_support|conftest)\.(?:py|zig)$|/fuzz/|/os_fake/"
     r"|/scene/\w+_(?:node|peer)\.py$"

@@ -24,7 +24,7 @@ class Measured:
 
     cpu: Mapping[str, float]  # Seconds of each test that passes, in the order of the text.
     touched: Mapping[str, frozenset[Code]]
-    shared: frozenset[Code]  # What any of them calls, and what collecting them does.
+    shared: frozenset[Code]  # Functions that any of them calls, and that collecting them calls.
     starters: frozenset[str]  # Tests that start other processes.
     broken: frozenset[str]  # Functions with a test that fails, as `function_of` names them.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from nexus.mutation.change import Change
 
-# What a token becomes, one change for each.
+# The changes of each token.
 _OPERATORS: Final = {
     "<": ("<=", ">="),
     "<=": ("<",),
@@ -128,7 +128,6 @@ def _statement_changes(source: str) -> Iterator[_Splice]:
         if _STATEMENT.match(line) and line.count("(") == line.count(")"):
             indent = len(line) - len(line.lstrip())
             text = line.strip()
-            # What is still named keeps the compiler from calling it unused.
             yield start + indent, start + indent + len(text), "{}", "statement left out"
         start += len(line)
 

@@ -21,7 +21,7 @@ _FRAMES_MAX: Final = 4096
 # How often a stack may find something to do in one instant.
 _POLLS_MAX: Final = 64
 
-# What a program may say before the wire has taken it; some sixty frames of a session.
+# The bytes that may wait for the wire; some sixty frames of a session.
 UNSENT_BYTES_MAX: Final = 1 << 20
 
 

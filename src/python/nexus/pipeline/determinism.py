@@ -46,7 +46,7 @@ NOT_REPRODUCIBLE: Final = ("not-reproducible", 19)
 
 PLANTED: Final = "planted_for_determinism"
 
-# What a build must not see: time, place and user.
+# A build that sees things which it must not see: time, place and user.
 PLANTED_BUILD: Final = """
 shell_command(
     name="when_where_who",

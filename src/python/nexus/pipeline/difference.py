@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 SHOWN_BYTES: Final = 16
 SHOWN_CHARS: Final = 160
 
-# What a report may say of the time a test took; nothing else of it may vary.
+# The attributes in which a report names times; nothing else of it may vary.
 TIMES: Final = ("time", "timestamp", "hostname")
 
 

@@ -116,7 +116,7 @@ def copy_sources(root: Path, folder: Path) -> None:
     )
     for name in listed.stdout.decode().split("\0"):
         source = root / name
-        # What is deleted and not yet committed is still listed.
+        # A file that is deleted and not yet committed is still listed.
         if name and source.is_file():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)

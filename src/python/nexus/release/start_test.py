@@ -18,7 +18,7 @@ from nexus.release.quick import quicken
 from nexus.release.started_support import PROGRAM, Run, check_arguments, starter_in
 
 SCRIPT: Final = Path(__file__).with_name("nexus.sh")
-# What the program is started by, in a folder with the links of `linked`.
+# The words that start the program, in a folder with the links of `linked`.
 STARTS: Final = ("a release/nexus", "./link", "links/again", "nexus")
 
 

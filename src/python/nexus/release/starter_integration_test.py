@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-# What is packaged, and how `--help` ends: here, Python has no LLVM.
+# The packaged programs, and how `--help` ends: here, Python has no LLVM.
 PROGRAMS: Final = {
     "ci/cache_report.pex": 0,
     "src.python.nexus.emulator.native/compilers.pex": 21,

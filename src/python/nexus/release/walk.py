@@ -31,7 +31,7 @@ from nexus.release.shell import Shell, ShellError
 # The packages that a stranger is given: patterns in `dist`, each of one file.
 GIVEN: Final = ("nexus-*.tar.gz", "ci/remote_cache.pex")
 
-# What makes them, in this repository.
+# The command that makes them, in this repository.
 BUILD: Final = ("./pants", "package", "//:release", "ci:remote_cache")
 
 

@@ -35,7 +35,7 @@ READING_CALLS: Final = (
 # its hash, so no client can change one that others read.
 BLOB_CALLS: Final = ("BatchUpdateBlobs", "Write")
 
-# What each scope allows; the names are those of the calls of the Remote Execution API, and of the
+# The calls that each scope allows, by their names in the Remote Execution API and in the
 # Remote Workers API.
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset(READING_CALLS),

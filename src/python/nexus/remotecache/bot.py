@@ -45,7 +45,7 @@ LOST: Final = (
 # One whose sessions end this soon, so often in a row, is the second of two.
 SHORT_SECONDS: Final = 60.0
 SHORT_SESSIONS_MAX: Final = 3
-# What the server says of a session in whose place there is another.  One that is gone because the
+# The server's words for a session that another has replaced.  One that is gone because the
 # server or this worker was away is another matter.
 TAKEN: Final = "Mismatch between"
 
@@ -258,7 +258,7 @@ class Bot:
             raise RejectedError(f"{describe(error)}; {hint}" if hint else describe(error))
         text = describe(error)[:200]
         if code in LOST:
-            # What the server's library says of it names neither reason.
+            # The text of the server's library names neither reason.
             text = (
                 f"the server has no session of {self.name} any more: it was silent for too long, "
                 f"or another worker joined as {self.name}; give each its own --id ({text})"

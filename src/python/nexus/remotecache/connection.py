@@ -21,7 +21,7 @@ from nexus.remotecache.processes import ServerError, SettingError
 # For an answer of a machine that is there.
 CONNECT_SECONDS_MAX: Final = 10.0
 
-# What gRPC sends in a header.
+# The characters that gRPC sends in a header.
 TOKEN: Final = re.compile(r"[!-~]+")
 NO_TOKEN: Final = "not a token; expected one line of visible ASCII"
 
@@ -76,7 +76,7 @@ class Remote:
         return grpc.secure_channel(self.address, shown, options=KEEPALIVE)
 
     def metadata(self) -> list[tuple[str, str]]:
-        """Return the proof of our identity; the file is read each time, since it may be replaced."""
+        """Return the proof of our identity; the file is read each time: it may be replaced."""
         if self.token is None:
             return []
         return [("authorization", f"Bearer {read_token(self.token)}")]

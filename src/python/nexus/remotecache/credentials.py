@@ -62,7 +62,7 @@ OWN_NAMES: Final = ("ca", "server")
 # The name that all users of the same machine can use.
 LOCAL_NAME: Final = "localhost"
 
-# What the authority's key is for (RFC 5280, 4.2.1.3): certificates, and nothing else.
+# The authority's key is for certificates (RFC 5280, 4.2.1.3), and for nothing else.
 _USAGE_OF_AUTHORITY: Final = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,

@@ -212,7 +212,7 @@ def _create_engine(provider: SqlProvider, url: str, *rest: Any, **options: Any) 
     event.listen(engine, "begin", _begin_looking if provider._is_looking else _begin)
     event.listen(engine, "before_cursor_execute", _keep_messages, retval=True)
     if not provider._is_looking:
-        # What only looks may do so in the middle of a change, whose messages must wait.
+        # A session that only looks may do so in the middle of a change, whose messages must wait.
         event.listen(provider._session_factory, "after_commit", _send_messages)
         event.listen(provider._session_factory, "after_rollback", _forget_messages)
     provider._session_factory.configure(bind=engine)

@@ -17,7 +17,7 @@ from nexus.remotecache import manage, proof, serve, worker
 from nexus.remotecache.processes import ENDING, take_ending
 from nexus.remotecache.proof_stage import Verdict
 
-# What `manage` returns if nothing ended it.
+# The answer of `manage` if nothing ended it.
 NOT_ENDED = 7
 
 # Says whether a new program takes the interrupt as usual.

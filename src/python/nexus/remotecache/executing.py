@@ -20,7 +20,7 @@ from buildgrid._protos.google.rpc import code_pb2
 from nexus.remotecache.reporting import Outcome
 from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
 
-# What is kept of what a runner says when it fails.
+# The part of a failed runner's output that is kept.
 SAID_BYTES_MAX: Final = 2000
 
 # The runner ends a process that takes longer than its action allows; this is for a runner that
@@ -32,7 +32,7 @@ OVERTIME_SECONDS: Final = 60
 # signal, such as by a kernel without memory, is this machine's alone.
 TIME_IS_OVER: Final = 128 + signal.SIGALRM
 
-# What the runner says of outputs that it cannot hand over: a link, a pipe, a path that leads out.
+# The runner's words for outputs that it cannot hand over: a link, a pipe, a path that leads out.
 # It would say so on every machine.
 OF_PROCESSES: Final = (
     "is not a file or directory: st_mode",

@@ -31,7 +31,7 @@ STOP_SECONDS_MAX: Final = 15.0
 
 LOG_TAIL_BYTES: Final = 2000
 
-# What is kept of each process's log: some days of a quiet server, an hour of one in trouble.
+# The part of each process's log that is kept: days of a quiet server, an hour of trouble.
 LOG_BYTES_MAX: Final = 8 * 1024 * 1024
 LOGS_KEPT: Final = 3
 
@@ -104,7 +104,7 @@ def _write_log(process: subprocess.Popen[bytes], path: Path) -> None:
             handler.emit(logging.LogRecord("", 0, "", 0, text, (), None))
 
 
-# What asks these programs to end: a terminal that is closed, Ctrl-C, and any other process.
+# The signals that ask these programs to end: a closed terminal, Ctrl-C, any other process.
 ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 

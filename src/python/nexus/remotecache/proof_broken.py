@@ -35,7 +35,7 @@ from nexus.remotecache.proof_stage import (
     wait_until,
 )
 
-# What a store that is let to fill up gets, and what is written until it has made room.
+# The quota of a store that is to fill up, and the bytes written until it has made room.
 SMALL_QUOTA: Final = "2M"
 FILLER_BYTES: Final = 100_000
 FILLERS_MAX: Final = 200

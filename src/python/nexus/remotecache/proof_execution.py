@@ -22,7 +22,7 @@ from nexus.remotecache.sandbox import refusal
 # It refuses at once; this is for a machine with other work.
 ANSWER_SECONDS_MAX: Final = 60
 
-# What a process does that seals itself.
+# The command by which a process seals itself.
 SEALING: Final = ("/usr/bin/unshare", "--user", "--map-root-user", "--net", "--mount", "/bin/true")
 
 # A writer is told that there is no such action; a reader is told nothing.

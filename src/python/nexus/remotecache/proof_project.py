@@ -66,7 +66,7 @@ experimental_test_shell_command(
 # The backend of this repository by which programs are started where Pants runs.
 PLUGIN: Final = "run_here"
 
-# What a person starts.  It says a variable of the machine where Pants runs, which no worker has.
+# A program that a person starts.  It says a variable of the machine of Pants, which no worker has.
 VARIABLE: Final = "NEXUS_PROOF_CALLER"
 STARTED: Final = "started by"
 START: Final = f"""

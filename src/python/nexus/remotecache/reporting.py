@@ -14,7 +14,7 @@ from buildgrid._protos.google.rpc import code_pb2
 # A message of gRPC is 4 MiB at most.  A larger one would be refused however often it is sent, and
 # the worker with it.  A result is larger where outputs are named one by one, and not by folders.
 RESULT_BYTES_MAX: Final = 3 * 1024 * 1024
-# What a lease has besides its result: names, and a message of some hundred characters.
+# The room of a lease besides its result: names, and a message of some hundred characters.
 LEASE_BYTES: Final = 4096
 
 

@@ -20,11 +20,11 @@ from nexus.remotecache.sandbox import interpreter_folders, tool_folders, visible
 SETTINGS_FILE: Final = "settings.sh"
 TOKEN_FILE: Final = "token"
 
-# What the token's path is taken from, if a runner keeps it elsewhere; and that of the settings.
+# The variables for the token's path, if a runner keeps it elsewhere, and for the settings' path.
 TOKEN_VARIABLE: Final = "NEXUS_CACHE_TOKEN"
 SETTINGS_VARIABLE: Final = "NEXUS_CACHE_SETTINGS"
 
-# What is set with a token that may only read: it may neither write nor execute.
+# The setting for a token that may only read: it may neither write nor execute.
 READS_ONLY: Final = "export PANTS_REMOTE_CACHE_WRITE=false PANTS_REMOTE_EXECUTION=false"
 
 # The first line of settings that no other machine can use.

@@ -29,7 +29,7 @@ ADMIN: Final = "admin"
 # refusal is a miss.
 THREADS: Final = 300
 
-# What the runner learns about each process it executes.  The network is for those that install what
+# The runner's settings for each process.  The network is for those that install what
 # a lock names; there is none without.  The user is `nobody`, and not root: root's number without
 # root's rights gets no namespaces, by which a process hides network and home.
 EXECUTION_PROPERTIES: Final = (("network", "on"), ("unixUID", "65534"), ("unixGID", "65534"))

@@ -25,7 +25,7 @@ CASES: Final = {
     case.__name__: case for case in (*team_cases.CASES, *team_access.CASES, *team_clients.CASES)
 }
 
-# What every run of the proof plays, beside its other cases; the others are played by name.
+# The cases that every run of the proof plays; the others are played by name.
 ALWAYS: Final = (
     "links_take_their_time",
     "both_workers_execute",

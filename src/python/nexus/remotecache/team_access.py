@@ -72,7 +72,7 @@ def certificates_prove_names(team: Team) -> None:
         ("its own", replace(shown, identity=mine), "NOT_FOUND"),
         ("none", shown, "UNAVAILABLE"),
         ("of a foreign authority", replace(shown, identity=strange), "UNAVAILABLE"),
-        # What a token proves must not come with a certificate's connection either.
+        # A certificate proves nothing at the port of tokens.
         ("its own, at the port of tokens", replace(shown, port=PORT, identity=mine), "refused"),
     ]
     for what, remote, wanted in table:

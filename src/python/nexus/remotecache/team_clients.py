@@ -18,7 +18,7 @@ from nexus.remotecache.team_stage import Team
 
 # Users that no machine has; only root can be another than it is.
 USERS: Final = (70001, 70002)
-# What the launcher ends with where it can't start Pants.
+# The launcher's exit code where it can't start Pants.
 LAUNCHER_REFUSES: Final = 21
 PATHS: Final = ("first/home/ann", "second/people of b/bob")
 

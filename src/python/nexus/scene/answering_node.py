@@ -14,7 +14,7 @@ from nexus.scene.switch_node import SwitchNode
 from nexus.wire import bundle, samgr
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 
-# What is served, by number of the service; all else is refused.
+# The served answers, by number of the service; all else is refused.
 REPLIES: Final = {
     1: samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.OK).encode(),
     2: bundle.ListReply(bundle.Status.OK, 1).encode(),

@@ -20,7 +20,7 @@ class VolatileDrive(MemoryDrive):
     def __init__(self, content: bytes) -> None:
         """Begin with this content, durable."""
         super().__init__(content)
-        # What the medium still has where the cache has something newer; bounded by the drive.
+        # The medium's sectors where the cache has newer ones; bounded by the drive.
         self._durable: dict[int, bytes] = {}
 
     def write(self, offset: int, data: bytes) -> None:

@@ -47,7 +47,7 @@ class BootPlan:
     append: str = ""
     cpu: str = CPU_DEFAULT
     harts: int = 1
-    epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
+    epoch_s: int = EPOCH_S_DEFAULT  # The real-time clock at power-on, in seconds since 1970.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class VirtualPeer(SwitchNode):
         super().__init__(library, own, secret, guest)
         self.answers: dict[int, Response] = {}
         self.streams: dict[int, Heard] = {}
-        self.is_deaf = False  # What comes is not read: whatever is answered is lost.
+        self.is_deaf = False  # No frame is read: every answer is lost.
         self._sessions = 0
 
     @property
@@ -95,7 +95,7 @@ class VirtualPeer(SwitchNode):
         assert streams is not None, "a peer without streams"
         return streams
 
-    # What the world brings.
+    # Calls of the world.
 
     def _work(self) -> None:
         if not self.is_deaf:

@@ -120,7 +120,7 @@ def test_a_session_that_is_lost_on_the_way_leaves_the_old_value(scene: Scene, se
         scene.run_until(lambda: writer.is_ready)
     assert scene.get(OTHER, KEY) == OLD
     assert put_records(scene) == ["reject status"] * OFTEN
-    # What was not finished is not a repetition.
+    # A transfer that was not finished is not a repetition.
     assert scene.put(WRITER, KEY, WORDS, EPOCH + 1) == done(MOST)
     assert scene.get(OTHER, KEY) == WORDS
 

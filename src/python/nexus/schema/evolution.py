@@ -113,7 +113,7 @@ def _member(at: str, old: Member, new: Member, added: frozenset[str]) -> Iterato
         yield f"{own}: number {new.code}, released as {old.code}; give a new member the new number"
     if old.word != new.word:
         yield f"{own}: text {new.word!r}, released as {old.word!r}; it must stay"
-    # What no peer could ask by the release is free to be what it is as a method.
+    # An operation that no peer could ask for by the release may become any method.
     for what in ("never",) if old.name in added else ("changes", "never"):
         if getattr(old, what) != getattr(new, what):
             yield f"{own}: `{what}` was {getattr(old, what)} in the release; it must stay"

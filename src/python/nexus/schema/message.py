@@ -69,7 +69,7 @@ class Field:
     member: int | None = None
     bytes_max: int = 0
     items_max: int = 0
-    service_max: int = 0  # What its service takes; no reader holds to it.
+    service_max: int = 0  # The most that its service takes; no reader holds to it.
     is_optional: bool = False
 
     @property

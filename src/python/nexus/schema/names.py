@@ -9,7 +9,7 @@ from typing import Final
 # Where an upper-case letter begins a word.
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-# What the guest's sources have always called it; and what says which member a union is.
+# The guest's sources have always written `err`; `which` says which member a union is.
 _ZIG_MEMBERS: Final = {"error": "err", "which": "which_"}
 
 _ZIG_WORDS: Final = """

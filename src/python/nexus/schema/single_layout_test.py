@@ -87,7 +87,7 @@ def test_no_magic_is_a_literal_in_the_guest() -> None:
     places = [
         f"{path}: {text}"
         for path, source in guest_sources().items()
-        # What the selftest sends wrongly on purpose is said in full there.
+        # The selftest writes in full the frames that are wrong on purpose.
         if path.startswith(GUEST_ROOMS) and not path.startswith("services/selftest-client/")
         for text in _ZIG_MAGIC.findall(source)
         if text.encode() in magics() and (path, text) not in IN_TESTS

@@ -181,7 +181,7 @@ def test_a_value_that_is_nothing_elses_stands_nowhere_else(value: str | int) -> 
     assert places == []
 
 
-# What says on purpose what no encoder would, or is a value of tests in their own file.
+# Files that write raw bytes on purpose, or have them as values of tests of their own.
 RAW = {
     "lib/dsoftbus/frames.zig": "a request of its tests",
     "lib/dsoftbus/node/journal.zig": "an answer of its tests",

@@ -13,7 +13,7 @@ from nexus.core.randomness import KeyedRandom
 # One draw of keyed BLAKE2b.  A device request is some hundred bytes, so blocks are few.
 _BLOCK_BYTES: Final = 64
 
-# What one read may ask for: far above any virtio-rng request, low enough to show a mistake.
+# The bytes of one read: far above any virtio-rng request, low enough to show a mistake.
 READ_BYTES_MAX: Final = 1 << 20
 
 

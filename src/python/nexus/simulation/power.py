@@ -13,7 +13,7 @@ from typing import Final
 
 from nexus.simulation.machine import TICK_NS, Machine
 
-# What can be waiting; a world reboots its machines a few times.
+# The cuts that can wait; a world reboots its machines a few times.
 POWER_CUTS_MAX: Final = 64
 
 

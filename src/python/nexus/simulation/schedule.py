@@ -9,7 +9,7 @@ from typing import Final
 
 from nexus.simulation.machine import TICK_NS, Machine
 
-# What can be waiting: more than any scenario draws.
+# The deeds that can wait: more than any scenario draws.
 DEEDS_MAX: Final = 4096
 
 

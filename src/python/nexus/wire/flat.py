@@ -23,7 +23,7 @@ _U64: Final = Layout("<Q")
 _BYTES: Final = 1 | 2 << 32
 _COUNT_SHIFT: Final = 35
 _ANY_LENGTH: Final = 1 << 32
-# What brings so many bytes beyond a word to the next one.
+# The zeros that bring so many bytes beyond a word to the next one.
 _PADS: Final = tuple(bytes(-length % _WORD) for length in range(_WORD))
 
 

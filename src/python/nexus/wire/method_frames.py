@@ -132,7 +132,7 @@ _NOTHING: Final = (_write_nothing, _read_fixed(_EMPTY))
 
 _TXN: Final[_Tail] = (lambda params: _U64.pack(params.txn), _read_fixed(_U64))
 
-# What stands behind the operation: how it is written of the parameters, and read.
+# The bytes behind the operation: how they are written from the parameters, and read.
 _TAILS: Final[Mapping[tuple[str, str], _Tail]] = {
     ("samgrd", "resolve-status"): (_write_name, _read_name),
     ("bundlemgrd", "list"): _NOTHING,

@@ -34,7 +34,7 @@ class MessageReader:
         if not 1 <= message_bytes_max <= MESSAGE_BYTES_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"limit of {message_bytes_max}")
         self._message_bytes_max = message_bytes_max
-        # What came and how much of it was given out: a message is copied out of it once.
+        # The received bytes, and how many were given out: a message is copied out of them once.
         self._buffer: bytes | memoryview = b""
         self._position = 0
         self._poison: RemoteProtocolError | None = None

@@ -15,10 +15,10 @@ GITHUB: Final = ".github/workflows/ci.yml"
 GITLAB: Final = ".gitlab-ci.yml"
 LOCAL: Final = ".ci/run"
 
-# What prepares a runner; it is not ours, and does not run on a developer's machine.
+# Commands that prepare a runner; they are not ours, and a developer's machine runs none.
 PREPARING: Final = ("sudo", "apt-get", "bash .ci/use-cache")
 
-# What looks after a command of ours where a job is all that runs.
+# The command that looks after one of ours where a job is all that runs.
 LOOKED_AFTER: Final = "bash .ci/job "
 
 # How a command of ours begins.

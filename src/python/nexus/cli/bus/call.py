@@ -18,7 +18,7 @@ from nexus.wire.methods import METHODS, Method
 
 HEX: Final = "hex:"
 
-# What a status comes to; every other one but ok is a failure.
+# The outcome of each status; every other one but ok is a failure.
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
     "ok": Outcome.OK,
     "not-found": Outcome.NOT_FOUND,

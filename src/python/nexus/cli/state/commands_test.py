@@ -75,7 +75,7 @@ def test_every_command_and_what_is_recorded(
     ]
     assert sum("audit remote call" in line for line in said) == 4
     assert "colour" not in " ".join(said)
-    # What was served is what the tools for images find.
+    # The tools for images find the state that was served.
     assert main(["state", "dump", "--values", "state.img"]) == 0
     assert capfdbinary.readouterr().out == f"'{KEY}'  5 bytes  {b'green'.hex()}\n".encode()
     assert main(["state", "fsck", "state.img"]) == 0

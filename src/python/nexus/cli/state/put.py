@@ -19,7 +19,7 @@ from nexus.remotefs.state.io.client import StateClient
 
 STANDARD_INPUT: Final = "-"
 
-# What writes into the pipe may have to ask its user for a password first, as `ssh` does.
+# The program that writes into the pipe may ask its user for a password first, as `ssh` does.
 _INPUT_QUIET_SECONDS_MAX: Final = 300.0
 
 

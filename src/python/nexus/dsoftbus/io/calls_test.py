@@ -145,7 +145,7 @@ def test_what_waits_for_a_session_is_sent_when_there_is_one_with_the_time_that_i
         assert [(a.request.correlation, a.request.deadline_ms) for a in link.asked] == [
             (FIRST, 600)
         ]
-        # What is under way on one session stays there when another one comes.
+        # Calls under way on one session stay there when another session comes.
         assert world.find(2).asked == []
         world.calls.answered(Response(Status.OK, FIRST, RESOLVE_OK))
         assert (await task).payload == RESOLVE_OK

@@ -34,7 +34,7 @@ operations = ["list"]
 """
 
 
-# What the guest prints at last, and how long it may take for it on a busy host.
+# The guest's last line, and the longest time that it takes on a busy host.
 SAID = "SELFTEST: remote query ok"
 MEETING_S = 60.0
 

@@ -51,7 +51,7 @@ dial = {dials}
 {more}
 """
 
-# What meets the guest; it gets the guest's console, and what it returns is printed as JSON.
+# A program that meets the guest: it gets the guest's console, and its result is printed as JSON.
 Meeting = Callable[[Path], Awaitable[dict[str, object]]]
 
 

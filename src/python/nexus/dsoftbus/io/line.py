@@ -67,7 +67,7 @@ class Line(asyncio.BufferedProtocol, ABC):
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
         self._is_ended = False
-        self._is_behind = False  # What was read is not all dealt with.
+        self._is_behind = False  # Some of the read bytes are still to be dealt with.
         self._is_flushing = False
         self._is_held = False
         self._is_paused = False

@@ -99,7 +99,7 @@ class Link(Line):
         except Exception:
             LOGGER.exception("a connection was not forgotten")
 
-    # What the owner calls.
+    # Calls of the owner.
 
     @property
     def peer(self) -> str | None:

@@ -252,7 +252,7 @@ def test_a_call_beside_saturating_streams_waits_for_little_more_than_the_line(ra
             task.cancel()
         return waits
 
-    # What waited when the transport went on and the frame behind it; then, by turns, one of the
+    # First the waiting frames, when the transport went on, and the one behind; then, by turns, the
     # stream that has the same priority and one that is forced.
     most_bytes = 8_192 + 3 * 33_000
     assert max(run_virtual(main())) < most_bytes / rate + 0.01

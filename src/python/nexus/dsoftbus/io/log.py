@@ -130,7 +130,7 @@ async def _ask(
         try:
             answer = await peer.call(SERVICE, query.encode(), left_s)
         except RefusedError:
-            # What was permitted before and is not now was too often.
+            # A query that was permitted before and is refused now came too often.
             if is_first or left_s <= _RETRY_S:
                 raise
             await sleep(clock, _RETRY_S)

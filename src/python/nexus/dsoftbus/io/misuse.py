@@ -8,7 +8,7 @@ from nexus.dsoftbus.io.errors import MisuseError, MisuseTypeError
 from nexus.wire.gateway import REQUEST_PAYLOAD_MAX
 from nexus.wire.mux import NAME_BYTES_MAX, PRIORITY_MAX
 
-# What `#n` of several streams of one name may take (docs/spec/streams.md, *Names*).
+# The room for `#n` of several streams of one name (docs/spec/streams.md, *Names*).
 _NUMBER_BYTES: Final = 6
 
 

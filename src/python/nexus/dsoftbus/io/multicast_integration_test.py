@@ -41,7 +41,7 @@ async def main():
 asyncio.run(main())
 """
 
-# What the child says when this system gives an ordinary user no namespaces.
+# The child's exit code when this system gives an ordinary user no namespaces.
 NO_NAMESPACE = 77
 
 

@@ -74,7 +74,7 @@ class Pipe:
         self._readers: list[Waiter] = []
         self._writers: list[Waiter] = []
 
-    # What users do.
+    # Calls of users.
 
     async def read(self, count_max: int) -> bytes:
         """Return up to so many bytes, at least one; nothing at the peer's end."""

@@ -41,7 +41,7 @@ def play(when: str) -> tuple[list[bytes], bytes]:
         async with asyncio.timeout(10), two_nodes({4: put}, settings_a=settings_a) as nodes:
             peer = await nodes.a.connect("node-b")
             if when == "after it answered":
-                # What it did is remembered, and its answer finds no session.
+                # The node remembers the change, and its answer finds no session.
                 before.append(peer.link)
             call = asyncio.create_task(peer.call(4, PUT))
             await started.wait()

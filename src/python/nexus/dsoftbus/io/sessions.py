@@ -220,7 +220,7 @@ class Sessions:
             self._table.remove(record)
         self._changed.set()
 
-    # What the node asks.
+    # Calls of the node.
 
     def heard(self, device_id: str) -> None:
         """Bind those that waited for an announce."""

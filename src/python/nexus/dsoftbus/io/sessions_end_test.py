@@ -59,7 +59,7 @@ def test_each_cause_of_an_end_has_its_record_and_its_count(
         owner.sessions.ready(link_of(each))
     owner.end(link, cause)
     peer = PEER if is_ready else None
-    # What a peer that was dialled does in a handshake is the dialler's to record.
+    # The dialler records the handshake of a peer that was dialled.
     is_silent = isinstance(record, Outcome) and role is Role.INITIATOR and not is_ready
     expected: dict[object, list[Record]] = {
         None: [],

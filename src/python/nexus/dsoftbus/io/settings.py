@@ -73,7 +73,7 @@ class Settings:
     peers: tuple[PeerSettings, ...] = ()
     rules: tuple[Rule, ...] = ()
     rate: Limit = RATE
-    # What this node says that it accepts; None: it knows no streams.
+    # This node's offer of streams to its peers; None: it knows no streams.
     streams: mux.Settings | None = MODEL
     # How this node calls, and whether it can be called by messages (docs/spec/rpc.md).
     rpc_mode: rpc.Mode = rpc.Mode.AUTO

@@ -166,7 +166,7 @@ def test_frames_that_nobody_takes_are_dropped_and_counted_from_4096_on(ram: Ram)
 
 def test_frames_of_a_snapshot_are_pairs_again(ram: Ram) -> None:
     net = net_of(ram)
-    # What reads a snapshot finds lists where there were pairs.
+    # A reader of a snapshot finds lists where there were pairs.
     vars(net)["_sent"] = [[5, FRAME], [6, FRAME]]
     net.restored()
     assert net.take_frames() == [(5, FRAME), (6, FRAME)]
@@ -235,7 +235,7 @@ def test_a_serial_port_holds_4096_typed_bytes() -> None:
 def test_a_serial_port_interrupts_for_what_is_asked_in_this_order() -> None:
     lines: list[bool] = []
     port = Uart(lines.append)
-    port.write(4, 1, 0x10)  # What is written comes back.
+    port.write(4, 1, 0x10)  # The written value comes back.
     for enabled, code in ((0, 1), (1, 4), (2, 2), (3, 4), (4, 6), (7, 6), (8, 1)):
         port.write(1, 1, 0)
         for _ in range(2):  # The second one overruns the first.

@@ -96,7 +96,7 @@ def test_after_a_reset_every_register_is_as_at_power_on(ram: Ram, irq: Irq) -> N
     assert not irq.level
     assert not device.is_live
     assert device.accepted_features == 0
-    # What is written now is the lower word again, and of queue 0.
+    # This write is of the lower word again, and of queue 0.
     device.write(mmio.R_ACCEPTED, 4, 1 << 5)
     assert device.accepted_features == 1 << 5
     device.write(mmio.R_QUEUE_READY, 4, 1)

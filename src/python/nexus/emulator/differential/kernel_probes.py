@@ -97,7 +97,7 @@ def storm(chance: random.Random, number: int) -> Probe:
         else:
             name = chance.choice(names)
             value = chance.getrandbits(12) & 0x222 if name == "sie" else chance.getrandbits(62) << 1
-        # What the two machines show of others is not compared: see known.STATUS_FIELDS.
+        # The other bits of the two machines are not compared: see known.STATUS_FIELDS.
         shown = "li t3, 0xc0122\n and t2, t2, t3\n" if name.endswith("status") else ""
         lines.append(f"li t1, {value}\n {access} t2, {name}, t1\n {shown} xor a1, a1, t2")
     text = f"""

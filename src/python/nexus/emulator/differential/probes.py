@@ -22,7 +22,7 @@ _M64: Final = (1 << 64) - 1
 
 # Their values are those of a clock or a count of instructions.
 _CLOCKS: Final = frozenset((0xB00, 0xB02, 0xC00, 0xC01, 0xC02))
-# What identifies the implementation, and what shows extensions we do not have.
+# Registers that identify the implementation, and that show extensions we do not have.
 _OWN: Final = frozenset((0x301, 0xF11, 0xF12, 0xF13))
 # Writing them can lock the machine up: they have probes of their own.
 _DANGEROUS: Final = frozenset((0x180, 0x3A0, 0x3A2))

@@ -15,7 +15,7 @@ from nexus.core.text import quote
 LOOPBACK: Final = "127.0.0.1"
 PORT_MAX: Final = 65535
 
-# What looks like a number is meant as a port.
+# A word that looks like a number is meant as a port.
 _NUMBER: Final = re.compile(r"[+-]?\d+")
 
 

@@ -63,7 +63,7 @@ RV64C: Final = (
     _row("c.sdsp", "111 iiiiii bbbbb 10", "5:3|8:6", "sd", rs1=2),
 )
 
-# What D adds; that they need it is known from the base instruction.
+# The rows that D adds; that they need it is known from the base instruction.
 RV64DC: Final = (
     _row("c.fld", "001 iii aaa ii DDD 00", _LD, "fld"),
     _row("c.fsd", "101 iii aaa ii BBB 00", _LD, "fsd"),

@@ -14,7 +14,7 @@ from typing import Final
 
 from nexus.core.record import dataclass
 
-# What rows can require beyond what is always there, and the bit of each in an engine's mask.
+# The extensions that rows can require; each has its bit in an engine's mask.
 OPTIONAL: Final = ("f", "d", "zicond", "zcb", "zba", "zbb", "zbs", "sv48")
 _BIT: Final = {name: 1 << index for index, name in enumerate(OPTIONAL)}
 HAS_F: Final = _BIT["f"]

@@ -69,7 +69,7 @@ def test_another_name_is_refused_in_a_line_that_says_what_is_accepted(
     assert "\n" not in said
 
 
-# What each extension brings: a word that is illegal without it.
+# A word of each extension that is illegal without it.
 @pytest.mark.parametrize(
     ("word", "name", "needs"),
     [

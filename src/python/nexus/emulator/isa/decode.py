@@ -66,7 +66,7 @@ class _Matcher(Generic[RowT]):
         return None
 
 
-# What every hart has is looked for first, and the rest not made before it is needed: the words of
+# The rows of every hart are looked at first, and the rest is made when it is needed: the words of
 # an optional row are those of no other.
 @cache
 def _base() -> _Matcher[Instruction]:

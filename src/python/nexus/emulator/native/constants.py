@@ -35,7 +35,7 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(plic, "PLIC_"),
     **_numbers(turn_words),
     "CHAIN_DOUBTED": chain.DOUBTED,
-    # What `next_ready` returns instead of a number.
+    # The answer of `next_ready` where it has no number.
     "TURN_NOBODY": (1 << 64) - 1,
     **_numbers(uart, "UART_REGISTER_"),
     **_numbers(mmu, "MMU_"),
@@ -46,7 +46,7 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **{f"EXIT_{reason.name}": int(reason) for reason in layout.Exit},
     "PLIC_BASE": board.PLIC_BASE,
     **{f"PTE_{name}": getattr(mmu, name) for name in "VRWXUAD"},
-    # What `translate` returns instead of an offset into RAM.
+    # The answers of `translate` where it has no offset into RAM.
     "REFUSED_PAGE": -1,
     "OUTSIDE": -2,
     "REFUSED_ACCESS": -3,

@@ -67,7 +67,7 @@ def float_invalid(frac):
 
 _ROUNDING: Final = """
 def float_grows(sign, rest, half, mode):
-    # What rounding adds to the bits below the last place; a tie is made even afterwards.
+    # Rounding adds this to the bits below the last place; a tie is made even afterwards.
     if mode == MODE_NEAREST_EVEN or mode == MODE_NEAREST_AWAY:
         return half
     if rest and mode == (MODE_DOWN if sign else MODE_UP):

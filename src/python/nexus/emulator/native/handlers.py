@@ -60,7 +60,7 @@ class InstructionHandler(Handler):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.result: str | None = None  # What the last instruction wrote to its register.
+        self.result: str | None = None  # The last instruction's value for its register.
 
     def instruction(
         self,

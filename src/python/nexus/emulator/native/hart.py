@@ -76,7 +76,7 @@ class NativeHart(DeviceHart):
         self.state[layout.ALONE] = 1
         self.state[layout.FUSED_UNIT] = int(cpu.has_float and has_fused_unit())
         self._record_words = memoryview(self._records.memory).cast("Q")
-        # What was translated of a page.
+        # The translated regions of a page.
         self._regions: dict[int, list[Found]] = {}
         self._known_entries: tuple[Entry, ...] | None = None
         self._known_epoch = 0

@@ -153,7 +153,7 @@ def _choice() -> str:
     cases: dict[int, str] = {}
     for pair in sorted(pairs(), key=lambda pair: pair.source):
         key = kind_of(*pair.first) << 8 | kind_of(*pair.second) << 2
-        # What a handler does not take from the first, it finds in the state all the same.
+        # A handler finds in the state whatever it does not take from the first one.
         for source in range(_BOTH + 1):
             if pair.source & ~source == 0:
                 cases[key | source] = pair.name

@@ -54,7 +54,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     POOL_NEXT,  # Host address of the next unused decoded page, and the end of them.
     POOL_END,
     POOL_FREE,  # Host address of a decoded page given back, whose first word is the next one.
-    RESULT,  # What a load that went a special way has read.
+    RESULT,  # The value that a load read which went a special way.
     HANDLERS,  # Host address of the table of handlers.
     BANKS,  # Host address of bank 0.
     VICTIM,  # The bank to reuse next.
@@ -67,7 +67,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     FRESH,  # Nonzero: return with Exit.PAGE when a page is decoded for the first time ...
     FRESH_PAGE,  # ... whose number in RAM is this.
     PHYSICAL,  # Where the last access that was not to RAM went.
-    UART_STATUS,  # What the UART's line status register reads now.
+    UART_STATUS,  # The present value of the UART's line status register.
     UART_ROOM,  # Bytes that may be transmitted before Python has to look, and those so far ...
     UART_COUNT,
     UART_OUTPUT,  # ... which are at this host address.
@@ -176,7 +176,7 @@ class Exit(IntEnum):
     WAIT = 10  # The hart waits for an interrupt, and no other one has the turn yet.
 
 
-# What generated code is made from, as `table.py` computes it: a product made from anything else is
+# The source of generated code as a digest, which `table.py` computes: any other product is
 # refused.  It is written here because to compute it takes a tenth of a start.  No product is made
 # while it is wrong; a test says what it has to be.
 MADE_FROM: Final = bytes.fromhex("e82295dbc1daea7a4bab6c6b6ba06bac0c94bdceb5375d11a33d0dacd4e1d1f9")

@@ -65,7 +65,7 @@ class RegionSource(RegionValues):
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
         self._looks = Looks(self, region)
-        # What is known at the end of a block that one other alone leads to from there.
+        # The state at the end of each block, for a block that it alone leads to.
         self._known: dict[int, tuple[Way, Groups, int]] = {}
         self._origins = origins(region)
         self._after = "0"

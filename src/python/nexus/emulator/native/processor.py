@@ -18,7 +18,7 @@ class Processor:
 
     name: str  # As Linux gives it, and as programs take it.
     number: int  # In the header of a product.
-    machines: tuple[str, ...]  # What operating systems call it.
+    machines: tuple[str, ...]  # Its names in operating systems.
 
 
 X86_64: Final = Processor("x86_64", 1, ("x86_64", "AMD64"))
@@ -26,7 +26,7 @@ AARCH64: Final = Processor("aarch64", 2, ("aarch64",))
 PROCESSORS: Final = (X86_64, AARCH64)
 NAMES: Final = tuple(processor.name for processor in PROCESSORS)
 
-# What the operating systems of all of them say.
+# The names of all of them in operating systems.
 HOSTS: Final = tuple(machine for processor in PROCESSORS for machine in processor.machines)
 
 

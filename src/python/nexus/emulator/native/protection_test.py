@@ -15,7 +15,7 @@ from nexus.emulator.program_support import EXIT, program
 
 RAM_BYTES = 1 << 20
 
-# What is refused adds its address to s10, and goes on behind the access.
+# A refused access adds its address to s10, and the program goes on behind the access.
 _HANDLER = """
     la t0, handler
     csrw mtvec, t0

@@ -19,7 +19,7 @@ _TARGETS: Final = {
     # LLVM tunes for the first processors of this level, whose double shift is quick; on others it
     # takes several times as long as the rotation it stands for.
     X86_64: _Target("x86_64-unknown-linux-gnu", "x86-64-v2", "-fast-shld-rotate"),
-    # What every 64-bit Arm has: Armv8.0 with floating point.
+    # Every 64-bit Arm has Armv8.0 with floating point.
     AARCH64: _Target("aarch64-unknown-linux-gnu", "generic", ""),
 }
 

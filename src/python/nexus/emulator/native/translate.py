@@ -31,7 +31,7 @@ from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import EXIT_CONFIG, run_program
 from nexus.entry.reading import read_bounded
 
-# What a machine boots of at most.
+# The largest image that a machine boots.
 _IMAGE_BYTES_MAX: Final = 64 << 20
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return 0  # What stays hot is asked for again.
+                return 0  # A page that stays hot is asked for again.
             _translate(work)
             trim(work.parent.parent)
             for abandoned in work.parent.glob("work-*"):

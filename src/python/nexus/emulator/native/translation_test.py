@@ -45,7 +45,7 @@ def pages_used(machine: Machine) -> int:
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_random_programs_leave_the_same_state(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In random slices, down to single steps, with interrupts, faults and rewritten code."""
-    left_out = (None, random_program_cases._rewrite)[seed % 2]  # What is not rewritten stays.
+    left_out = (None, random_program_cases._rewrite)[seed % 2]  # Without rewrites, code stays.
     kinds = tuple(kind for kind in random_program_cases._CHOICES if kind is not left_out)
     monkeypatch.setattr(random_program_cases, "_CHOICES", kinds)
     reference, fast = both(program(random_program(seed, 120)))

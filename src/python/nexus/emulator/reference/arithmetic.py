@@ -189,7 +189,7 @@ def to_integer(layout: Layout, a: int, lowest: int, highest: int, mode: int) -> 
     if is_nan(layout, a) or is_infinite(layout, a):
         return (lowest if is_negative else highest), INVALID
     sign, mantissa, exponent = take_apart(layout, a)
-    # What is below a quarter is rounded as any of it is.
+    # Any value below a quarter is rounded alike.
     shift = min(-exponent, layout.precision + 2)
     mantissa = mantissa if shift == -exponent else int(mantissa != 0)
     magnitude, is_inexact = round_to(sign, mantissa, shift, mode)

@@ -111,7 +111,7 @@ def test_jalr_reads_its_base_before_it_links() -> None:
         assert state[5] == 0x104
 
 
-# What an immediate can be where it is not a number of 12 bits: an amount to shift by, a way to go.
+# Immediates that are not numbers of 12 bits: an amount to shift by, a way to go.
 MASKS = {
     **dict.fromkeys(("slli", "srli", "srai", "slliw", "srliw", "sraiw"), 31),
     **dict.fromkeys(("jal", "beq"), ~1),

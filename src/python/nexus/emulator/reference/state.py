@@ -42,7 +42,7 @@ MCAUSE: Final = 46
 MTVAL: Final = 47
 MSCRATCH: Final = 48
 MCOUNTEREN: Final = 49
-MTIME_OFFSET: Final = 50  # What writes to mtime added to the clock.
+MTIME_OFFSET: Final = 50  # The sum that writes to mtime added to the clock.
 MENVCFG: Final = 51
 STVEC: Final = 52
 SEPC: Final = 53
@@ -55,7 +55,7 @@ SATP: Final = 59
 STIMECMP: Final = 60
 RESERVED_ADDRESS: Final = 61  # The address of the last lr; all ones if none.
 RESERVED_VALUE: Final = 62
-CYCLE_OFFSET: Final = 63  # What writes to mcycle and minstret added.
+CYCLE_OFFSET: Final = 63  # The sums that writes to mcycle and minstret added.
 INSTRET_OFFSET: Final = 64
 MTIMECMP: Final = 65
 PMPCFG0: Final = 66
@@ -80,7 +80,7 @@ ANCHOR_REST: Final = 93  # Hash of what is not below.
 ANCHOR_MEMORY: Final = 94  # Hash of memory, once there was a reason to take it ...
 ANCHOR_TRIES: Final = 95  # ... and how often that was so.
 ANCHOR_NEAR: Final = 96  # Traps since then that differed by the stack pointer alone.
-ANCHOR_OPEN: Final = 97  # What could have changed what comes next: see chain.py.
+ANCHOR_OPEN: Final = 97  # Whether something could have changed the next instruction: see chain.py.
 ANCHOR_WORDS: Final = 98  # x1..x31, mtval, stval, mscratch, sscratch.
 ANCHOR_COUNT: Final = 35
 
@@ -90,7 +90,7 @@ F0: Final = ANCHOR_WORDS + ANCHOR_COUNT  # f0 to f31.
 FCSR: Final = F0 + 32  # Flags, and from bit 5 on the rounding mode.
 TSELECT: Final = FCSR + 1
 FLOAT_WORDS: Final = TSELECT + 1 - F0
-# What the hart is: constant, from power-on on.
+# The kind of the hart: constant, from power-on on.
 EXTENSIONS: Final = TSELECT + 1  # The mask of `isa/cpu.py`.
 MISA: Final = EXTENSIONS + 1
 HART: Final = MISA + 1  # Its number.

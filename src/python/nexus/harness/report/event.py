@@ -36,7 +36,7 @@ Kind = Literal[
 ]
 KINDS: Final[tuple[str, ...]] = Kind.__args__  # type: ignore[attr-defined]  # A Literal has them.
 
-# What a person reads first; the rest is shown when it is asked for.
+# The events that a person reads first; the rest is shown when it is asked for.
 MAIN_KINDS: Final = (
     "phase",
     "console",

@@ -23,7 +23,7 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 TICK_NS: Final = 10
 
-# What a browser lists and draws without a pause.  Of more, the newest are shown, with a note.
+# As many as a browser lists and draws without a pause.  If there are more, the newest are shown.
 EVENTS_MAX: Final = 100_000
 CALLS_MAX: Final = 2_000
 TAIL_LINES: Final = 12

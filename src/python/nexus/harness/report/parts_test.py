@@ -33,7 +33,7 @@ def test_a_window_is_what_was_allowed_and_granted_less_what_was_sent() -> None:
             event("data", "B", connection=1, to="A", stream=stream, bytes=7),
             event("data", "A", connection=2, to="B", stream=stream, bytes=5),
             event("credit", "B", connection=3, to="A", stream=stream, credit=9),
-            # What is not about a stream of data.
+            # Events that are not about a stream of data.
             event("stream", "B", connection=1, to="A"),
             event("credit", "B", connection=1, to="A", credit=1000),
             event("data", "A", connection=1, to="B", bytes=1000),

@@ -75,7 +75,7 @@ def flame_of(artifacts: Mapping[str, bytes]) -> str:
             stacks[tuple(map(shown.__getitem__, names))] += int(count)
     if not stacks:
         return ""
-    from nexus.coverage import flame  # What draws is imported by runs with a profile alone.
+    from nexus.coverage import flame  # Drawing is imported by runs with a profile alone.
 
     return flame.render(stacks)
 

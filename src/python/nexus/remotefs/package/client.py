@@ -194,7 +194,7 @@ class RemoteFile(RawFile):
             if self._error is not None:
                 raise self._error
             self._client.pump()
-        self._fill()  # What will be wanted next travels while the caller works.
+        self._fill()  # The next blocks travel while the caller works.
         self._position += length
         return data
 

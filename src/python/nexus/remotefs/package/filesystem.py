@@ -118,7 +118,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
 
     def _is_folder(self, path: str) -> bool:
         bundle, inner = split_bundle(_SCHEME + path)
-        with suppress(PackageError):  # What it says of the file is what there is to say.
+        with suppress(PackageError):  # The peer's words about the file are all there is to say.
             entry = entry_of(self._client.contents(bundle), inner)
             return entry is not None and entry.kind is Kind.FOLDER
         return False

@@ -36,7 +36,7 @@ from nexus.wire.package_stream import (
 )
 from nexus.wire.packagefs import PATH_BYTES_MAX, Kind, Status
 
-# What is read from the backend at once.  A peer has as long for each piece as it may be silent,
+# The bytes read from the backend at once.  A peer has as long for each piece as it may be silent,
 # so one that takes 13 KB a second keeps its stream.
 PIECE_BYTES: Final = 64 * 1024
 

@@ -45,7 +45,7 @@ class Window:
         self._ahead_max = ahead_max
         self._kept: dict[int, bytes] = {}
         self._asked: set[int] = set()
-        # What is demanded, in bytes, and in blocks; then the blocks up to which it is worth asking.
+        # The demand in bytes, and in blocks; then the blocks up to which it is worth asking.
         self._start = self._end = 0
         self._first = self._last = self._horizon = 0
         # No block before this one is left to ask for; so many of those demanded are not here.

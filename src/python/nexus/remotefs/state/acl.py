@@ -48,7 +48,7 @@ STATUS: Final[Mapping[Reject, Status]] = {
 
 _KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST, Op.TXN_PUT)
 _KEYLESS: Final = (Op.SYNC, Op.TXN_BEGIN, Op.TXN_COMMIT, Op.TXN_ABORT)
-# What goes on with a session's transaction.
+# The operations that go on with a session's transaction.
 TRANSACTION_STEPS: Final = (Op.TXN_BEGIN, Op.TXN_PUT, Op.TXN_COMMIT, Op.TXN_ABORT)
 _SETTING: Final = (Op.PUT, Op.TXN_PUT)
 _VERBS: Final[Mapping[Op, str]] = {

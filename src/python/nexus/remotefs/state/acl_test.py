@@ -212,7 +212,7 @@ def test_a_list_has_as_many_keys_as_a_reply_has_room_for() -> None:
     reply = decode_reply(frame)
     assert len(reply.keys) == 10
     assert len(frame) <= 512
-    # What the node's own services put there may be longer than what peers get.
+    # The node's own services may put longer values there than peers get.
     frame, _ = remote.handle("node-a", Request(Op.GET, f"{NAMESPACE}0long").encode())
     assert decode_reply(frame) == Reply(Op.GET, Status.VALUE_TOO_LARGE)
 

@@ -34,7 +34,7 @@ _NUMBER_BITS: Final = 32
 _NUMBER_MASK: Final = (1 << _NUMBER_BITS) - 1
 
 
-# What such a record does.
+# The effect of such a record.
 Kind = journal.CallKind
 
 

@@ -67,7 +67,7 @@ def test_it_is_the_dictionary_of_all_keys(count: int, length: int) -> None:
     assert found != {**wanted, "one": b"more"}
 
 
-# What a key may be, and what sorts oddly: controls, the ends of planes, characters of 1 to 4 bytes.
+# Characters of keys, some of which sort oddly: controls, ends of planes, those of 1 to 4 bytes.
 CHARACTERS = st.sampled_from("\x01\n\x1b\x7f az/ZéĀ\u2028\ud7ff\ue000\uffff\U00010000\U0010ffff")
 NAMES = st.text(CHARACTERS, min_size=1, max_size=40)
 

@@ -31,7 +31,7 @@ TXN_KEYS_MAX: Final = contract.TRANSACTION_KEYS_MAX
 TXN_BYTES_MAX: Final = contract.TRANSACTION_BYTES_MAX
 TXNS_BYTES_MAX: Final = contract.TRANSACTIONS_BYTES_MAX
 
-# What is remembered of peers: their calls, and which keys are whose.
+# The memory of peers: their calls, and the owner of each key.
 Memory = tuple[Calls, dict[str, str]]
 
 CHECKPOINT_BYTES: Final = OVERHEAD_BYTES + 8

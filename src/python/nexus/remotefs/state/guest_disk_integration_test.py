@@ -272,7 +272,7 @@ def test_a_disk_that_cannot_be_written(fails: str, is_compacted: bool) -> None:
 def test_a_disk_that_does_not_flush() -> None:
     image, _ = a_disk()
     said, after = boot(image, fails="flush")
-    # What was put was not acknowledged as durable: the SYNC was refused, and all after it.
+    # The put was not acknowledged as durable: the SYNC was refused, and all after it.
     said.has({"put": Status.OK, "sync": Status.IO_ERROR})
     held = Store(MemoryDevice(image)).snapshot()
     assert Store(MemoryDevice(after)).snapshot() == {

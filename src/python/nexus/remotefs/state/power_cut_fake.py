@@ -40,7 +40,7 @@ class RecordingDevice(MemoryDevice):
         super().__init__(content)
         self.before = bytes(content)
         self.events: list[Write] = []
-        # What was durable after so many events, and what was not: most cuts follow each other.
+        # The durable sectors after so many events, and the others: most cuts follow each other.
         self._cut_at = 0
         self._durable = bytearray(content)
         self._pending: list[Write] = []

@@ -35,7 +35,7 @@ _HEAD: Final = struct.Struct("<4sBHI")
 _CRC: Final = struct.Struct("<I")
 
 
-# What a record does.
+# The effect of a record.
 Op = journal.RecordOp
 
 # (shortest key, longest key, shortest value, longest value) of each operation.

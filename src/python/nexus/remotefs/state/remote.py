@@ -84,7 +84,7 @@ class RemoteState:
         reply = self._serve(verdict, call, session, now_ns)
         encoded = reply.encode()
         if len(encoded) > REPLY_BYTES_MAX:
-            # What the node's own services put there may be longer than what peers get.
+            # The node's own services may put longer values there than peers get.
             reply = Reply(verdict.op, Status.VALUE_TOO_LARGE, nonce=verdict.nonce)
             encoded = reply.encode()
         return encoded, record_of(verdict.op, reply.status, name, verdict.key)

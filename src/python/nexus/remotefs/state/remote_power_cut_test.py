@@ -183,7 +183,7 @@ def survive(device: BreakingDevice, changes: list[Change]) -> bool:
         return True
     caller = Caller(RemoteState(store))
     sure: dict[str, bytes] = {}
-    unsure: dict[str, bytes | None] = {}  # What was refused may be there after all.
+    unsure: dict[str, bytes | None] = {}  # A refused value may be there after all.
     for change in changes:
         status = caller.change(change.key, change.value, by_stream=change.by_stream)
         if status is Status.OK:

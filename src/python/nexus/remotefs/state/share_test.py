@@ -10,7 +10,7 @@ from nexus.remotefs.state.share import Limits, Share, capacity_of, limits_of
 from nexus.remotefs.state.store import Store
 from nexus.wire.state import Op, Request, Status, decode_reply
 
-# What one entry under the namespace costs beside its name and its value.
+# The cost of one entry under the namespace beside its name and its value.
 ENTRY = 15 + len(NAMESPACE)
 LARGEST = 15 + 96 + 65_536
 
@@ -32,7 +32,7 @@ def test_a_peer_that_fills_its_share_leaves_the_others_theirs() -> None:
         assert put(remote, "host-1", "one/0", b"changed") is Status.OK
         remote = RemoteState(Store(device), SHARE)
     assert put(remote, "host-2", "one/more") is Status.OK
-    # What another peer sets is the other's.
+    # A key that another peer sets is the other's.
     assert put(remote, "host-2", "one/1") is Status.OK
     assert put(remote, "host-1", "one/again") is Status.OK
     assert put(remote, "host-1", "one/more-again") is Status.OVER_SHARE
@@ -87,7 +87,7 @@ def test_a_share_is_used_to_its_last_byte_and_key() -> None:
     assert put(remote, "host-1", "b", bytes(11)) is Status.OVER_SHARE
     assert put(remote, "host-1", "b", bytes(10)) is Status.OK
     assert put(remote, "host-1", "b", bytes(11)) is Status.OVER_SHARE
-    # What takes the place of an entry costs only what it is longer by, and less is always taken.
+    # A value in the place of another costs only the bytes that it is longer; less is always taken.
     assert put(remote, "host-1", "a", bytes(9)) is Status.OK
     assert put(remote, "host-1", "b", bytes(11)) is Status.OK
     assert put(remote, "host-2", "c", bytes(20)) is Status.OK

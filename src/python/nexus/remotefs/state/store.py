@@ -78,7 +78,7 @@ class Store:
             raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage or "")
         self._contents = self._mount.contents
         self._writer = Writer(device, self._mount)
-        self._is_dirty = True  # What was replayed may have been read from a cache.
+        self._is_dirty = True  # The replayed records may have been read from a cache.
         self._unmarked = 0  # Bytes of records since the last mark.
 
     @property

@@ -212,7 +212,7 @@ def test_a_disk_that_fails() -> None:
     assert Store(device).snapshot() == {A: b"1"}
     device.broken = ""
     store.put(B, b"3")
-    store.sync()  # What waits is written once the disk takes it.
+    store.sync()  # The waiting records are written once the disk takes them.
     assert Store(device).snapshot() == {A: b"2", B: b"3"}
     store.put(B, b"4")
     device.broken = "flush"

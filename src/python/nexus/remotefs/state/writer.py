@@ -29,7 +29,7 @@ from nexus.remotefs.state.record import (
 from nexus.remotefs.state.replay import RECORDS_MAX, read_window, sectors_for
 from nexus.remotefs.state.superblock import Region, Superblock, regions
 
-# What may wait of a leg: sixteen times what may be written without a flush.
+# The bytes of a leg that may wait: sixteen times those that may be written without a flush.
 WAITING_BYTES_MAX: Final = 1 << 20
 _ZERO_SECTORS: Final = 256
 
@@ -71,8 +71,8 @@ class Writer:
         self._device = device
         self._found = found
         self._is_clean = False  # Behind the end are zeros, for sure.
-        self._is_unflushed = True  # What was replayed may have been read from a cache.
-        # What is on the disk: the journal in force, its end, and the part of a sector before it.
+        self._is_unflushed = True  # The replayed records may have been read from a cache.
+        # The disk as it is: the journal in force, its end, and the part of a sector before it.
         self._current: Region = found.region
         self._chosen: Superblock | None = found.superblock
         self._written = found.end
@@ -193,7 +193,7 @@ class Writer:
         try:
             self._device.flush()
         except DeviceError:
-            # What a failed flush dropped, a later one would not bring: never trust it again.
+            # A later flush would not bring what a failed flush dropped: never trust the disk again.
             self.has_failed = True
             raise
         self._is_unflushed = False

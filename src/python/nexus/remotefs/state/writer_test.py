@@ -104,7 +104,7 @@ def test_the_disk_is_the_same_whenever_it_is_synced(
     sectors: int, longest: int, sync_every: int, steps: int, is_stale: bool
 ) -> None:
     random = KeyedRandom(sectors + longest)
-    # What is not a journal, where none is yet.
+    # Bytes that are not a journal, where none is yet.
     stale = random.bytes(4 * SECTOR_BYTES if is_stale and sectors > 9 else 0, "stale")
     twins = Twins(bytes(sectors * SECTOR_BYTES - len(stale)) + stale)
     for number in range(steps):

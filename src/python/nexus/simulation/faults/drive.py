@@ -42,7 +42,7 @@ class FaultyDrive:
         self._clock = clock
         self._failure = failure
         self._reads = self._writes = self._torn = 0
-        # What the medium still has where the cache has something newer; bounded by the disk.
+        # The medium's sectors where the cache has newer ones; bounded by the disk.
         self._durable: dict[int, bytes] = {}
 
     def restored(self) -> None:
@@ -104,5 +104,5 @@ class FaultyDrive:
         bit = chance.below(8, "bit", number)
         self.content[at : at + 1] = flip_bit(self.content[at : at + 1], bit)
         start = at - at % SECTOR_BYTES
-        if start in self._durable:  # What is in the cache goes bad, and the medium too.
+        if start in self._durable:  # The sector goes bad in the cache, and on the medium too.
             self._durable[start] = flip_bit(self._durable[start], (at - start) * 8 + bit)

@@ -85,7 +85,7 @@ def test_rot_stays_also_through_a_power_cut() -> None:
     assert disk.drive.read(0, SECTOR_BYTES) == rotten
     disk.drive.lose_power()
     left = int.from_bytes(disk.drive.read(0, SECTOR_BYTES), "big")
-    assert left.bit_count() == 1  # What was durable before, and the rot.
+    assert left.bit_count() == 1  # The bits that were durable before, and the rot.
 
 
 def test_a_torn_write_leaves_some_sectors() -> None:

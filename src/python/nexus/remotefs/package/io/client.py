@@ -56,7 +56,7 @@ from nexus.wire.packagefs import (
 
 TIMEOUT_S: Final = 5.0
 
-# What a whole file is read in: large enough to keep the line full, small enough to show progress.
+# The pieces of a whole file: large enough to keep the line full, small enough to show progress.
 CHUNK_BYTES: Final = 65_536
 
 
@@ -243,7 +243,7 @@ class AsyncPackageClient:
         bundle, inner = split_bundle(name)
         if inner == CONTENTS:
             return False
-        with suppress(PackageError):  # What the peer says of the file is what there is to say.
+        with suppress(PackageError):  # The peer's words about the file are all there is to say.
             entry = entry_of(await self.contents(bundle), inner)
             return entry is not None and entry.kind is Kind.FOLDER
         return False

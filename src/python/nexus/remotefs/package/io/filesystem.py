@@ -44,7 +44,7 @@ PROTOCOLS: Final = ("nexus-pkg", "nexuspkg")
 CONFIG_VARIABLE: Final = "NEXUS_BUS_CONFIG"
 CONFIG_DEFAULT: Final = "bus.toml"
 
-# What a path that can name nothing is refused with, besides that there is nothing.
+# The refusals of a path that can name nothing, besides that there is nothing.
 _NOTHING: Final = (errno.ENOENT, errno.EINVAL, errno.ENAMETOOLONG)
 
 
@@ -96,7 +96,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         """Close this process's node of the file; it starts again if it is needed again."""
         POOL.close(self.config_path)
 
-    # What `fsspec` asks, and makes methods without an event loop of.
+    # Methods that `fsspec` calls, and wraps for programs without an event loop.
 
     async def _info(self, path: str, **options: object) -> Info:
         """Describe a file or folder.  Raises OSError."""
@@ -125,7 +125,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         except OSError as exc:
             if exc.errno not in (errno.EIO, errno.ENOENT):
                 raise
-            # What is not a folder may be a file; what is neither has the error of a file.
+            # The path may be a file; if it is neither, the error is that of a file.
             info = await self._info(path)
             if info["type"] != "file":
                 raise

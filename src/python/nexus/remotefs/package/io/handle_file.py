@@ -70,7 +70,7 @@ class AsyncRemoteFile(PeerFile):
                 raise self._error
             self._arrived.clear()
             await self._arrived.wait()
-        self._fill()  # What will be wanted next travels while the caller works.
+        self._fill()  # The next blocks travel while the caller works.
         return data
 
     def _fill(self) -> None:

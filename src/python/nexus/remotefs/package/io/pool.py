@@ -31,7 +31,7 @@ from nexus.remotefs.package.io.client import AsyncPackageClient
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
 
-# What a call says that comes after the end, or that was under way then.
+# The message of a call that comes after the end, or that was under way then.
 CLOSED: Final = "this node was closed; the next use of its file starts another one"
 
 Result = TypeVar("Result")

@@ -36,7 +36,7 @@ class RangeFile(PeerFile):
         self.name = name
         self._state = first.reply.state  # Names what the peer served when it was opened.
         self._fetch = fetch
-        self._start, self._kept = 0, first.data  # What was fetched last, and from where.
+        self._start, self._kept = 0, first.data  # The last fetched bytes, and their place.
         self._ahead = AHEAD_BYTES_MIN
 
     async def close(self) -> None:

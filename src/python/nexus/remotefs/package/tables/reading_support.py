@@ -43,7 +43,7 @@ print(json.dumps({
 }))
 """
 
-# What reading gives, from wherever it is read.
+# The result of reading, from wherever the file is read.
 WANTED: Final[dict[str, object]] = {
     "pandas csv": [58, 72, 80],
     "pandas parquet": [58, 72, 80],

@@ -74,7 +74,7 @@ class StateClient:
         try:
             return (await self._ask(Request(Op.GET, key))).value
         except StateError as exc:
-            # What is too large for a frame, and not because of its key, comes on a stream.
+            # A value that is too large for a frame, and not because of its key, comes on a stream.
             too_large = Status.VALUE_TOO_LARGE
             if exc.status is not too_large or len(key.encode()) > KEY_BYTES_MAX:
                 raise

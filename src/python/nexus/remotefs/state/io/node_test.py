@@ -49,7 +49,7 @@ def test_a_value_is_set_read_and_removed() -> None:
             ]
             shown = " ".join(record.message for record in (*world.changes, *world.others))
             assert KEY not in shown
-            # What changes nothing has the gateway's record, and what does has no second one.
+            # A call that changes nothing has the gateway's record; a change has no second one.
             assert [opcode_of(record) for record in world.others] == [4, 2, 2, 4, 4, 4, 5, 2]
 
     asyncio.run(run())
