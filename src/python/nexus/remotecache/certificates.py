@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nexus.entry.reading import read_bounded
+from nexus.remotecache import key_kinds
 from nexus.remotecache.credentials import Credentials, ServerFiles
 
 # Certificates of a whole company are a few hundred kilobytes.
@@ -35,7 +37,9 @@ def check(files: ServerFiles, names: Sequence[str], now: datetime) -> None:
     """
     leaf, *between = load_all(files.certificate)
     check_dates(leaf, files.certificate, now)
+    check_kind(leaf, files.certificate)
     check_issuers(leaf, between, files, now)
+    check_extensions(leaf, files.certificate)
     check_usage(leaf, files.certificate)
     if missing := [name for name in names if not covers(names_of(leaf), name)]:
         raise CertificateError(
@@ -64,11 +68,36 @@ def check_issuers(
                 f"in {files.authority}; give the authority that signed it"
             )
         check_dates(issuer, files.certificate, now)
+        check_kind(issuer, files.certificate, is_authority=True)
         left.remove(issuer)
         signed = issuer
     # An authority may have been renewed with its key; then one valid certificate will do.
     valid = (a for a in ends if a.not_valid_before_utc <= now < a.not_valid_after_utc)
-    check_dates(next(valid, ends[0]), files.authority, now)
+    end = next(valid, ends[0])
+    check_dates(end, files.authority, now)
+    check_kind(end, files.authority, is_authority=True)
+
+
+def check_kind(certificate: x509.Certificate, path: Path, *, is_authority: bool = False) -> None:
+    """Hold the key of a certificate to the kinds that clients and workers take.
+
+    Raises:
+        CertificateError: it is of another kind.
+    """
+    if reason := key_kinds.refusal(certificate, is_authority=is_authority):
+        raise CertificateError(f"{path}: {reason}")
+
+
+def check_extensions(certificate: x509.Certificate, path: Path) -> None:
+    """Look whether what a certificate says of itself can be read.
+
+    Raises:
+        CertificateError: it cannot.
+    """
+    try:
+        _ = certificate.extensions
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+        raise CertificateError(f"{path}: an extension cannot be read; give another one") from exc
 
 
 def check_usage(leaf: x509.Certificate, path: Path) -> None:
@@ -117,7 +146,10 @@ def check_own(made: Credentials, now: datetime) -> None:
     """
     authority = load_all(made.own_ca)[0]
     check_dates(authority, made.own_ca, now)
+    check_kind(authority, made.own_ca)
     check_key(authority, ServerFiles(made.own_ca, made.own_ca, made.ca_key))
+    if not isinstance(authority.public_key(), ec.EllipticCurvePublicKey):
+        raise CertificateError(f"{made.own_ca}: is not an authority that this program made")
 
 
 def check_dates(certificate: x509.Certificate, path: Path, now: datetime) -> None:
@@ -144,9 +176,14 @@ def check_key(leaf: x509.Certificate, files: ServerFiles) -> None:
     """
     try:
         key = serialization.load_pem_private_key(read_bounded(files.key, FILE_BYTES_MAX), None)
-    except (OSError, ValueError, TypeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "is not a PEM key without password"
-        raise CertificateError(f"{files.key}: {reason}") from exc
+    except OSError as exc:
+        raise CertificateError(f"{files.key}: {exc.strerror}") from exc
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
+        raise CertificateError(
+            f"{files.key}: is not a PEM key without password; expected {key_kinds.ACCEPTED}, in "
+            "PEM; `openssl pkey` converts DER and takes a password off, `openssl pkcs12 -nodes` "
+            "converts PKCS#12"
+        ) from exc
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
         raise CertificateError(f"{files.key}: is not the key of {files.certificate}")
@@ -170,7 +207,7 @@ def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether one was signed by the other."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
