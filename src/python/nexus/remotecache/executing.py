@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,9 @@ SAID_BYTES_MAX: Final = 2000
 # The runner ends a process that takes longer than its action allows; this is for a runner that
 # does not.
 OVERTIME_SECONDS: Final = 60
+
+# A runner that was told to end needs a moment to end its sandbox.
+KILL_SECONDS: Final = 5.0
 
 # How the runner of the locked wheel ends when a process takes longer than its action allows: a
 # shell's number for SIGALRM.  We say the same of one that we had to kill for that; another end by a
@@ -98,29 +102,33 @@ class Runner:
         return Outcome(result)
 
     def start(self, name: str, argv: Sequence[str], seconds: int) -> tuple[int, str]:
-        """Start the runner and wait for it."""
-        with self.lock:
-            if name in self.ended:
-                return 1, "ended before it began"
-            process = subprocess.Popen(
-                [*LAST_WISH, *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self.running[name] = process
-        try:
-            limit = (seconds or EXECUTION_SECONDS_MAX) + OVERTIME_SECONDS
-            said, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            kill(process)
-            said, _ = process.communicate()
-            return TIME_IS_OVER, said.decode(errors="replace")
-        finally:
+        """Start the runner and wait for it.
+
+        What it says is kept in memory: a disk that is full is one of the things it may say.
+        """
+        limit = min(seconds or EXECUTION_SECONDS_MAX, EXECUTION_SECONDS_MAX) + OVERTIME_SECONDS
+        with os.fdopen(os.memfd_create("runner"), "w+b", buffering=0) as said:
             with self.lock:
-                del self.running[name]
-        return process.returncode, said.decode(errors="replace")
+                if name in self.ended:
+                    return 1, "ended before it began"
+                process = subprocess.Popen(
+                    [*LAST_WISH, *argv],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self.running[name] = process
+            try:
+                is_over = ends_within(process, limit)
+            finally:
+                with self.lock:
+                    del self.running[name]
+                # Its number is its own until here, where we ask how it ended.
+                kill(process)
+                code = process.wait()
+            said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES_MAX))
+            return code if is_over else TIME_IS_OVER, said.read().decode(errors="replace")
 
     def end(self, name: str) -> None:
         """End an action that is not wanted any more; the runner ends its sandbox with it."""
@@ -129,10 +137,30 @@ class Runner:
                 return
             self.ended.add(name)
             process = self.running.get(name)
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            threading.Timer(5.0, kill, (process,)).start()
+            if process is None:
+                return
+            # Not by a method of the process: these ask how it ended, and its number is free then.
+            os.kill(process.pid, signal.SIGTERM)
+        late = threading.Timer(KILL_SECONDS, self.kill_late, (name, process))
+        late.daemon = True
+        late.start()
+
+    def kill_late(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """End one that was told to end, unless it has; its number may be another's by now."""
+        with self.lock:
+            if self.running.get(name) is process:
+                kill(process)
+
+
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the end of a process, and leave its number to it."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        return bool(ended.poll(max(0.0, seconds) * 1000))
+    finally:
+        os.close(descriptor)
 
 
 def judged(code: int, reason: str, seconds: int) -> Outcome:
@@ -149,6 +177,6 @@ def judged(code: int, reason: str, seconds: int) -> Outcome:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started."""
+    """End a process and all that it has started, while its number is still its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

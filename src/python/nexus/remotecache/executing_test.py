@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,3 +70,84 @@ def test_a_runner_that_does_not_end_by_itself_is_ended(
         "it took longer than its 1 s",
         [],
     )
+
+
+# A runner that starts a process, says so by a file, and waits; told to end, it does so or not.
+WAITING = """
+import os, pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, {handler})
+child = subprocess.Popen(["sleep", "1000"])
+place = pathlib.Path({place!r})
+place.with_suffix(".new").write_text(str(child.pid))
+place.with_suffix(".new").rename(place)
+time.sleep(1000)
+"""
+PATIENCE_SECONDS = 60.0
+
+
+def until_there(place: Path) -> str:
+    """What a file holds, once it is there."""
+    while not place.exists():
+        os.sched_yield()
+    return place.read_text()
+
+
+def late_kills() -> Iterator[threading.Timer]:
+    """The timers of those that were told to end."""
+    return (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+
+
+def end_one(folder: Path, handler: str) -> int:
+    """Tell a runner in the middle to end, and wait until all that comes of it is over: its child.
+
+    The names of processes are compared by what `/proc` says of them, so that none that is gone is
+    asked.
+    """
+    place = folder / "started"
+    code = WAITING.format(handler=handler, place=str(place))
+    runner = Runner(folder, [sys.executable, "-c", code], "me", lambda _reason, _is_ours: None)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(runner.run, "a#1", messages.Action())
+        child = int(until_there(place))
+        runner.end("a#1")
+        timers = list(late_kills())
+        assert future.result(PATIENCE_SECONDS).code == code_pb2.UNAVAILABLE
+    for timer in timers:
+        timer.join(PATIENCE_SECONDS)
+    return child
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended; one whose end was not asked for is a zombie."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return state.rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize("handler", ["lambda *_: sys.exit(7)", "signal.SIG_IGN"])
+def test_one_that_is_told_to_end_leaves_nothing_whether_it_obeys_or_not(
+    handler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "KILL_SECONDS", 0.2)
+    child = end_one(tmp_path, handler)
+    while not is_gone(child):
+        os.sched_yield()
+
+
+def test_no_number_is_killed_that_may_be_another_process_s_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned: list[bool] = []
+    kill_group = os.killpg
+
+    def killpg(group: int, number: int) -> None:
+        # Until its parent has asked how a process ended, its number is kept for it.
+        owned.append(Path(f"/proc/{group}").exists())
+        kill_group(group, number)
+
+    monkeypatch.setattr(os, "killpg", killpg)
+    monkeypatch.setattr(executing, "KILL_SECONDS", 1.0)
+    end_one(tmp_path, "lambda *_: sys.exit(7)")
+    assert owned == [True]
