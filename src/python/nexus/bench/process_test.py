@@ -36,3 +36,13 @@ def test_a_process_that_fails_is_not_measured() -> None:
 def test_a_process_that_never_ends_is_named() -> None:
     with pytest.raises(ProcessFailedError, match=r"did not end within 0.2 s, .*: sleep 60"):
         run(["sleep", "60"], seconds_max=0.2)
+
+
+def test_settings_of_the_benchmarks_own_pex_do_not_reach_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PEX_EXTRA_SYS_PATH", "/elsewhere")
+    monkeypatch.setenv("PEX", "/bench.pex")
+    monkeypatch.setenv("NEXUS_KEPT", "yes")
+    names = run([sys.executable, "-c", "import os; print(*sorted(os.environ))"]).output.split()
+    assert [name for name in names if name.startswith(("PEX", "NEXUS_KEPT"))] == ["NEXUS_KEPT"]
