@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.config.records import (
+    BLOB_BYTES_MAX,
     SECTION_BYTES_MAX,
     SECTIONS_MAX,
     BlobError,
@@ -123,3 +124,63 @@ def test_a_table_whose_digest_is_right_is_still_held_to_its_bounds(
 def test_more_sections_than_there_are_bytes_for(count: int) -> None:
     with pytest.raises(BlobError, match=f"{count} sections do not fit"):
         unpack(sealed((1, START, 4), (2, START + 4, 4), count=count))
+
+
+@pytest.mark.parametrize("count", [1, SECTIONS_MAX])
+def test_as_many_sections_as_there_may_be(count: int) -> None:
+    sections: dict[int, Records] = {number: [(1, b"x")] for number in range(count)}
+    assert unpack(pack(sections)) == sections
+
+
+def padded(total: int) -> dict[int, Records]:
+    """Sections of a blob of so many bytes."""
+    count = 9
+    left = total - HEADER.size - count * (ENTRY.size + 4)
+    sizes = [min(SECTION_BYTES_MAX - 4, max(0, left - 7996 * at)) for at in range(count)]
+    return {number: [(1, bytes(size))] for number, size in enumerate(sizes)}
+
+
+def test_a_blob_of_exactly_the_most_bytes_and_of_one_more() -> None:
+    blob = pack(padded(BLOB_BYTES_MAX))
+    assert len(blob) == BLOB_BYTES_MAX
+    assert len(unpack(blob)) == 9
+    with pytest.raises(BlobError) as caught:
+        pack(padded(BLOB_BYTES_MAX + 1))
+    more, most = BLOB_BYTES_MAX + 1, BLOB_BYTES_MAX
+    assert str(caught.value) == f"{more} bytes of configuration; expected up to {most}"
+
+
+def changed(at: int, value: bytes) -> bytes:
+    """A blob of one section, with other bytes at a place of its header."""
+    blob = bytearray(pack({1: [(2, b"x")]}))
+    blob[at : at + len(value)] = value
+    return bytes(blob)
+
+
+@pytest.mark.parametrize(
+    ("blob", "said"),
+    [
+        (bytes(43), "43 bytes: shorter than the header"),
+        (changed(0, b"NXCG"), "magic b'NXCG' version 1; expected NXCF 1"),
+        (changed(4, b"\2"), "magic b'NXCF' version 2; expected NXCF 1"),
+        (changed(8, b"\x42"), "length 66 written, 65 found"),
+        (changed(12, b"\0"), "the digest does not match the content"),
+        (sealed((1, START, 4), (1, START + 4, 4)), "section 1: not sorted by service id"),
+        (sealed((1, START - 1, 4), (2, START, 4)), f"section 0: lies at {START - 1}+4"),
+        (sealed((1, START, 9), (2, START, 4)), f"section 0: lies at {START}+9"),
+        (sealed(count=0), "0 sections do not fit"),
+    ],
+)
+def test_a_blob_that_cannot_be_read_says_why(blob: bytes, said: str) -> None:
+    with pytest.raises(BlobError) as caught:
+        unpack(blob)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+def test_a_record_that_is_cut_off_is_refused(cut: int) -> None:
+    section = struct.pack("<HH", 1, 2) + b"ab"
+    assert unpack_records(section) == [(1, b"ab")]
+    assert unpack_records(b"") == []
+    with pytest.raises(BlobError, match=r"^a record is cut off$"):
+        unpack_records(section + section[:cut])
