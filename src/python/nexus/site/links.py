@@ -1,8 +1,8 @@
 """Links between the project's documents: which file and heading each names, and which lead nowhere.
 
-Text in, values out.  It knows the Markdown that the documents use: inline links, ATX headings and
-fenced code; not reference links, which they do not use.  A link may go on in the next line, as the
-text of an image often does; a blank line ends it.
+Text in, values out.  It knows the Markdown that the documents use: inline links, ATX headings,
+lists and code, fenced or indented; not reference links, which they do not use.  A link may go on in
+the next line, as the text of an image often does; a blank line ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 LINK: Final = re.compile(r"!?\[(?:[^\]\\\n]|\\.|\n(?! *\n))*\]\(([^()\s]+)\)")
 HEADING: Final = re.compile(r"#{1,6} +(.*?) *#*$")
 FENCE: Final = re.compile(r" {0,3}(```|~~~)")
+ITEM: Final = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)]) {1,4}(?=\S)")
 CODE_SPAN: Final = re.compile(r"`(?:[^`\n]|\n(?! *\n))*`")
 
 # A link with one of these schemes leaves the repository; whether it works is not ours to say.
@@ -102,15 +103,28 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _prose(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not code, with their numbers from 1.
+
+    Code is what fences enclose, and what stands four columns to the right of the text around it:
+    in a list that is the text of the item, so that an item of a nested list is not code.
+    """
     fence = ""
+    items: list[int] = []  # The column where the text of each open item begins, outermost first.
     for number, line in enumerate(text.split("\n"), start=1):
-        if match := FENCE.match(line):
+        indent = len(line) - len(line.lstrip(" "))
+        while items and not fence and line.strip() and indent < items[-1]:
+            items.pop()
+        begin = items[-1] if items else 0
+        own = line[begin:]
+        if match := FENCE.match(own):
             if not fence:
                 fence = match[1]
             elif match[1] == fence:
                 fence = ""
-        elif not fence and not line.startswith("    "):
+        elif not fence and not own.startswith("    "):
             yield number, line
+            if item := ITEM.match(own):
+                items.append(begin + item.end())
 
 
 def _slug(heading: str) -> str:

@@ -33,6 +33,35 @@ def test_code_has_no_links(text: str) -> None:
     assert list(links_of(text)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n    - [b](a.md)",
+        "- a\n  - b\n    - c\n      - [d](a.md)",
+        "1. a\n\n   - b\n     [c](a.md)",
+        "10. a\n\n    [b](a.md)",
+        "- a\n\n  ```\n  [b](b.md)\n  ```\n    - [c](a.md)",
+    ],
+)
+def test_a_link_in_a_nested_list_is_a_link(text: str) -> None:
+    assert [link.target for link in links_of(text)] == ["a.md"]
+    assert "](a.md)" not in without_links(text, lambda _: False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n\n      [b](a.md)",
+        "1. a\n\n       [b](a.md)",
+        "- a\n  ```\n  [b](a.md)\n  ```",
+        "- a\n\n  ~~~\n- [b](a.md)\n  ~~~",
+        "- a\n\nb\n\n    [c](a.md)",
+    ],
+)
+def test_code_in_a_list_and_behind_it_has_no_links(text: str) -> None:
+    assert list(links_of(text)) == []
+
+
 def test_anchors_are_those_of_code_hosts() -> None:
     text = "# A `b` c\n## Files, over files\n## Same\n## Same\n# See [x](y.md) too\n"
     assert anchors_of(text) == {
