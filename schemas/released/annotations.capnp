@@ -33,3 +33,29 @@ annotation bytesMax(field, param) :UInt32;
 
 annotation itemsMax(field, param) :UInt32;
 # Longest list that is accepted.
+
+annotation frame(struct) :Void;
+# The struct is bytes on the wire, and no message: its fields are packed in their order, and
+# little-endian. A text, data or a list ends a part of it.
+
+annotation headBytes(struct) :UInt32;
+# How long the part of a frame is that comes first: its fields must come to just that.
+
+annotation always(field) :Void;
+# In every frame of the kind the field is its default.
+
+annotation reserved(field) :Void;
+# The field is zero: a frame in which it is anything else is refused.
+
+annotation bigEndian(field) :Void;
+# A number whose first byte is its highest; all others are little-endian.
+
+annotation width(field) :UInt32;
+# Data or a text of exactly so many bytes.
+
+annotation lengthIn(field) :Text;
+# The field before it that says how long a text or data is, or how many items a list has. Without
+# it, it goes on to the frame's end.
+
+annotation prefix(field) :UInt8;
+# Bits of the length in front of each text of a list.

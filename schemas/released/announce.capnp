@@ -19,3 +19,20 @@ const keyBytes :UInt8 = 32;
 # An X25519 public key.
 const peersHeardMax :UInt16 = 16;
 # Entries of the table of peers that were heard: the original's. Configured peers always fit.
+
+struct Announce $A.frame {
+  # The datagram. What stands behind the last service is not looked at: a later version may add it.
+  magic @0 :Data = "NXSB" $A.width(4) $A.always;
+  version @1 :UInt8 = 1 $A.always;
+  deviceIdLength @2 :UInt8;
+  # At least 1.
+  deviceId @3 :Text $A.lengthIn("deviceIdLength") $A.bytesMax(.nameBytesMax);
+  port @4 :UInt16 $A.bigEndian;
+  # Where the node accepts sessions, over TCP; 0: nowhere.
+  publicKey @5 :Data $A.width(.keyBytes);
+  # The static key of its sessions.
+  serviceCount @6 :UInt8;
+  services @7 :List(Text) $A.lengthIn("serviceCount") $A.prefix(8)
+      $A.itemsMax(.servicesMax) $A.bytesMax(.nameBytesMax);
+  # Names of what it offers, of at least 1 byte each.
+}

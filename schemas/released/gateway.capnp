@@ -45,3 +45,37 @@ enum Service $A.bits(8) {
   statefsd @3 $A.code(4);
   logd @4 $A.code(5);
 }
+
+struct Request $A.frame $A.headBytes(.requestHeadBytes) {
+  # A call.
+  type @0 :Type = request $A.always;
+  service @1 :UInt8;
+  # A number of `Service`, or one that is not known here.
+  length @2 :UInt16;
+  correlation @3 :UInt64;
+  # Names the call in the session; with an epoch above it, beyond the session.
+  deadlineMs @4 :UInt32;
+  # From receipt, 1 to `deadlineMsMax`.
+  reserved @5 :UInt16 $A.reserved;
+  payload @6 :Data $A.lengthIn("length") $A.bytesMax(.requestPayloadMax);
+  # A frame of the service.
+}
+
+struct Response $A.frame $A.headBytes(.responseHeadBytes) {
+  # The one answer to a call.
+  type @0 :Type = response $A.always;
+  status @1 :Status;
+  length @2 :UInt16;
+  correlation @3 :UInt64;
+  # That of the request.
+  reserved @4 :UInt32 $A.reserved;
+  payload @5 :Data $A.lengthIn("length") $A.bytesMax(.responsePayloadMax);
+  # A frame of the service; empty unless the status is `ok`.
+}
+
+struct Keepalive $A.frame $A.headBytes(.pingBytes) {
+  # A ping, or the pong with its nonce.
+  type @0 :Type;
+  reserved @1 :Data $A.width(7) $A.reserved;
+  nonce @2 :UInt64;
+}

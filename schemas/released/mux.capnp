@@ -53,3 +53,60 @@ enum Reject $A.failures {
   duplicateName @7 $A.word("mux.reject.duplicate_stream_name");
   invalidName @8 $A.word("mux.reject.invalid_stream_name");
 }
+
+struct SettingsFrame $A.frame {
+  # What the sender accepts: its first frame besides keepalive.
+  type @0 :Type = settings $A.always;
+  version @1 :UInt8 = 1 $A.always;
+  streamsMax @2 :UInt16;
+  # Streams that the other side may have open.
+  messageBytesMax @3 :UInt32;
+  # The longest plaintext that it accepts, `messageBytesLeast` to `messageBytesMost`.
+  initialCredit @4 :UInt32;
+  # Bytes that may be sent on a new stream.
+}
+
+struct OpenFrame $A.frame {
+  # A new stream of the sender's.
+  type @0 :Type = open $A.always;
+  stream @1 :UInt32;
+  priority @2 :UInt8;
+  # At most `priorityMax`.
+  nameLength @3 :UInt8;
+  # At least 1.
+  name @4 :Text $A.lengthIn("nameLength") $A.bytesMax(.nameBytesMax);
+}
+
+struct OpenAckFrame $A.frame {
+  # The sender uses the stream.
+  type @0 :Type = openAck $A.always;
+  stream @1 :UInt32;
+}
+
+struct DataFrame $A.frame $A.headBytes(.dataHeadBytes) {
+  # Bytes of a stream.
+  type @0 :Type = data $A.always;
+  stream @1 :UInt32;
+  bytes @2 :Data $A.bytesMax(.dataBytesMax);
+  # At least 1.
+}
+
+struct CreditFrame $A.frame {
+  # So many more bytes may be sent to the sender of this.
+  type @0 :Type = credit $A.always;
+  stream @1 :UInt32;
+  count @2 :UInt32;
+}
+
+struct CloseFrame $A.frame {
+  # The sender sends no more data on the stream.
+  type @0 :Type = close $A.always;
+  stream @1 :UInt32;
+}
+
+struct ResetFrame $A.frame {
+  # The stream is over, in both directions.
+  type @0 :Type = reset $A.always;
+  stream @1 :UInt32;
+  reason @2 :ResetReason;
+}

@@ -82,6 +82,33 @@ enum Stage $A.bits(8) {
   done @1;
 }
 
+struct TransferRequest $A.frame $A.headBytes(.transferHeadBytes) {
+  # What a stream of `transferStream` begins with; the value of a put follows the go-ahead.
+  magic @0 :Data = "ST" $A.width(2) $A.always;
+  version @1 :UInt8 = 1 $A.always;
+  op @2 :TransferOp;
+  id @3 :UInt64;
+  # A correlation id; without an epoch above it nothing is remembered.
+  keyLength @4 :UInt16;
+  reserved @5 :UInt16 $A.reserved;
+  valueLength @6 :UInt32;
+  # 1 to `valueBytesMax` for a put, 0 for a get.
+  key @7 :Text $A.lengthIn("keyLength") $A.bytesMax(.peerKeyBytesMax);
+}
+
+struct TransferReply $A.frame $A.headBytes(.transferReplyBytes) {
+  # Go ahead, or how it ended; the value of a get follows.
+  magic @0 :Data = "ST" $A.width(2) $A.always;
+  version @1 :UInt8 = 1 $A.always;
+  op @2 :TransferOp;
+  # With the `replyBit` of gateway.capnp.
+  status @3 :Status;
+  stage @4 :Stage;
+  reserved @5 :UInt16 $A.reserved;
+  valueLength @6 :UInt32;
+  # The bytes taken for a put, those of the value for a get; 0 unless done and ok.
+}
+
 interface StateFs $A.serves("statefsd") {
   # What a peer may ask of the store.
   put @0 (key :Text $A.bytesMax(.peerKeyBytesMax), value :Data $A.bytesMax(.peerValueBytesMax))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from nexus.core.commandline import EXIT_CONFIG
 from nexus.schema.evolution import find_breaches, main
 from nexus.schema.model import Module
 from nexus.schema.reading import read_modules
 
 ROOT = Path(__file__).parents[4]
+RELEASE = ROOT / "schemas/released"
 
 RELEASED = """\
 @0xd2c5a1f0b3e49871;
@@ -125,7 +129,48 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_the_contract_holds_to_its_release(capsys: pytest.CaptureFixture[str]) -> None:
-    released = sorted(map(str, (ROOT / "schemas/released").glob("*.capnp")))
+    released = sorted(map(str, RELEASE.glob("*.capnp")))
     current = sorted(map(str, (ROOT / "schemas").glob("*.capnp")))
     assert main(["--released", *released, "--current", *current]) == 0
     assert capsys.readouterr().err == ""
+
+
+# Every frame that nodes of the last release send.
+FRAMES = [
+    ("announce", "Announce"),
+    ("gateway", "Request"),
+    ("gateway", "Response"),
+    ("gateway", "Keepalive"),
+    ("mux", "SettingsFrame"),
+    ("mux", "OpenFrame"),
+    ("mux", "OpenAckFrame"),
+    ("mux", "DataFrame"),
+    ("mux", "CreditFrame"),
+    ("mux", "CloseFrame"),
+    ("mux", "ResetFrame"),
+    ("state", "TransferRequest"),
+    ("state", "TransferReply"),
+]
+
+
+def with_swapped_fields(text: str, frame: str) -> str:
+    """Let the first field of a frame and the one behind it change places."""
+    head, body = re.split(rf"(?<=struct {frame} )", text)
+    first, second = re.findall(r"^  \w+ @\d+[^;]*;\n", body, re.MULTILINE)[:2]
+    before, between, after = re.split(f"{re.escape(first)}|{re.escape(second)}", body, maxsplit=2)
+    return f"{head}{before}{second}{between}{first}{after}"
+
+
+@pytest.mark.parametrize(("name", "frame"), FRAMES)
+def test_fields_of_a_released_frame_that_change_places_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, frame: str
+) -> None:
+    shutil.copytree(ROOT / "schemas", tmp_path, dirs_exist_ok=True)
+    schema = tmp_path / f"{name}.capnp"
+    schema.write_text(with_swapped_fields(schema.read_text(), frame))
+    released, current = (sorted(map(str, at.glob("*.capnp"))) for at in (RELEASE, tmp_path))
+    assert main(["--released", *released, "--current", *current]) == EXIT_CONFIG
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {name}.capnp: {frame}: the layout of its bytes is another than the released one; "
+        "it must stay"
+    ]
