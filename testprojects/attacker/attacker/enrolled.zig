@@ -120,9 +120,9 @@ pub fn callDirectly() !Verdict {
     _ = try line.session.request(2, "BN\x01\x01", 1000);
     while (true) {
         const event = try line.next() orelse return error.Closed;
-        if (event != .frame) return error.Unexpected;
+        if (event != .received) return error.Unexpected;
         // Its settings come first; they are of no interest to such a peer.
-        const response = frames.decodeResponse(event.frame) catch continue;
+        const response = frames.decodeResponse(event.received) catch continue;
         return if (response.status == .refused) .refused else .SUCCEEDED;
     }
 }

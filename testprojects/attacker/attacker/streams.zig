@@ -15,7 +15,7 @@ pub fn start(line: *Line) !void {
     mux.init(.dialler);
     mux.start();
     answers.begin(.response);
-    if (try nextEvent(line) != .settings) return error.Unexpected;
+    if (try nextEvent(line) != .settled) return error.Unexpected;
     gateway = try mux.open("gateway", 0);
     try push(line);
 }
@@ -36,8 +36,8 @@ pub fn nextStatus(line: *Line) !frames.Status {
             return status;
         }
         switch (try nextEvent(line)) {
-            .data => |data| if (!answers.put(data.bytes)) return error.TooMuch,
-            .reset => return error.Reset,
+            .arrived => |data| if (!answers.put(data.bytes)) return error.TooMuch,
+            .was_reset => return error.Reset,
             else => {},
         }
     }
@@ -47,14 +47,14 @@ fn nextEvent(line: *Line) !dsoftbus.mux.Event {
     while (true) {
         try push(line);
         const event = try line.next() orelse return error.Closed;
-        if (event != .frame) return error.Unexpected;
-        if (try mux.receive(event.frame)) |what| return what;
+        if (event != .received) return error.Unexpected;
+        if (try mux.receive(event.received)) |what| return what;
     }
 }
 
 /// Say what the streams have to say.
 fn push(line: *Line) !void {
-    while (mux.poll(&plaintext)) |frame| {
+    while (mux.nextFrame(&plaintext)) |frame| {
         try line.session.send(frame);
         try line.flush();
     }

@@ -37,8 +37,8 @@ pub const Peer = struct {
         const correlation = try peer.session.request(service, payload, deadline_ms);
         while (true) {
             const event = try peer.next();
-            if (event != .frame) return error.Unexpected;
-            const response = frames.decodeResponse(event.frame) catch continue;
+            if (event != .received) return error.Unexpected;
+            const response = frames.decodeResponse(event.received) catch continue;
             if (response.correlation == correlation) return response;
         }
     }

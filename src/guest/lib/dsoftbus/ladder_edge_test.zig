@@ -98,7 +98,7 @@ test "a dialler opens its two streams, and the peer's under their names are stra
     try testing.expectEqualStrings(bulk, mux.find(ladder.bulk.id).?.name());
     try testing.expectEqual(4, mux.find(ladder.bulk.id).?.priority);
     try testing.expect(!try opened(2, control, 0));
-    for (0..2) |_| _ = mux.poll(out);
+    for (0..2) |_| _ = mux.nextFrame(out);
     try testing.expect(try hear(.{ .open_ack = ladder.control.id }));
     try expectNews(&.{});
     try testing.expect(try hear(.{ .open_ack = ladder.bulk.id }));
@@ -127,7 +127,7 @@ test "a reset ends a ladder: well if the peer knows none, and badly for any othe
     }) |case| {
         try begin(.dialler);
         ladder.begin(mux);
-        for (0..2) |_| _ = mux.poll(out);
+        for (0..2) |_| _ = mux.nextFrame(out);
         if (case.is_late) for ([_]u32{ 1, 3 }) |id| {
             try testing.expect(try hear(.{ .open_ack = id }));
         };

@@ -2,7 +2,7 @@
 //! frames go out. docs/spec/streams.md has the model, the frames and the rejects.
 //!
 //!     peer's frame ──receive──▶ event to the owner          send, open, grant, … from the owner
-//!     poll ◀── SETTINGS, RESET, OPEN, OPEN_ACK, CREDIT, then DATA by priority, CLOSE behind it
+//!     nextFrame ◀── SETTINGS, RESET, OPEN, OPEN_ACK, CREDIT, then DATA by priority, then CLOSE
 //!
 //! The mux does not keep received bytes: the owner takes them from the event, and calls `grant`
 //! when it is done with them. Unless it grants, it never holds more than `own.initial_credit` bytes
@@ -12,17 +12,18 @@
 //!
 //! - The mux queues bytes of streams and nothing else. A frame other than DATA that a stream has
 //!   yet to send is a flag of the stream (`say_open`, `say_acknowledge`, `say_reset`, `owed`,
-//!   `closing`). `poll` looks for flags in the order in which frames must leave. So no peer can
-//!   make the mux hold more than its streams.
+//!   `closing`). `nextFrame` looks for flags in the order in which frames must leave. So no peer
+//!   can make the mux hold more than its streams.
 //! - Both ends of a direction count its credit. `credit` is what we may still take over to send,
-//!   and `window` what the peer may still send. `owed` is what the owner has dealt with and `poll`
-//!   has not given back yet. Window and owed together never exceed what was granted.
+//!   and `window` what the peer may still send. `owed` is what the owner has dealt with and
+//!   `nextFrame` has not given back yet. Window and owed together never exceed what was granted.
 //! - No id is used twice. Our ids grow from `next_id`, and the peer cannot know those above
 //!   `mine_known`. Its ids must grow above `theirs_known`. So a frame is for a live stream, or late
 //!   for one that is over, or a reject. `live` decides that in one place.
 //!
-//! Circle: with mux_poll.zig, which is the method `poll` of this type and holds the order of its
-//! frames. It is a file of its own because of its length, and no other file imports it.
+//! Circle: with mux_next_frame.zig, which is the method `nextFrame` of this type and holds the
+//! order of its frames. It is a file of its own because of its length, and no other file imports
+//! it.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");
@@ -51,7 +52,7 @@ pub const Mux = struct {
     side: Side,
     authenticated: bool = false,
     said_settings: bool = false,
-    /// `poll` has found nothing to say, and nothing has happened since.
+    /// `nextFrame` has found nothing to say, and nothing has happened since.
     is_quiet: bool = false,
     peer: ?frames.Settings = null,
     next_id: u32,
@@ -82,7 +83,7 @@ pub const Mux = struct {
         self.authenticated = true;
     }
 
-    /// Open a stream; its OPEN and what is written leave through `poll`.
+    /// Open a stream; its OPEN and what is written leave through `nextFrame`.
     pub fn open(self: *Mux, name: []const u8, priority: u3) OpenError!u32 {
         self.is_quiet = false;
         const peer = self.peer orelse return error.NotReady;
@@ -202,7 +203,7 @@ pub const Mux = struct {
         switch (frame) {
             .settings => |settings| {
                 self.peer = settings;
-                return .{ .settings = settings };
+                return .{ .settled = settings };
             },
             .open => |wanted| return try self.receiveOpen(wanted),
             .open_ack => |id| {
@@ -240,7 +241,7 @@ pub const Mux = struct {
         if (bytes.len > stream.window) return error.WindowCreditOverflowOrUnderflow;
         stream.window -= @intCast(bytes.len);
         stream.check();
-        return .{ .data = .{ .id = id, .bytes = bytes } };
+        return .{ .arrived = .{ .id = id, .bytes = bytes } };
     }
 
     fn receiveCredit(self: *Mux, id: u32, bytes: u32) Reject!?Event {
@@ -248,7 +249,7 @@ pub const Mux = struct {
         if (bytes == 0) return error.WindowCreditOverflowOrUnderflow;
         stream.credit = std.math.add(u32, stream.credit, bytes) catch
             return error.WindowCreditOverflowOrUnderflow;
-        return .{ .credit = id };
+        return .{ .credited = id };
     }
 
     fn receiveClose(self: *Mux, id: u32) Reject!?Event {
@@ -257,7 +258,7 @@ pub const Mux = struct {
         stream.remote_closed = true;
         stream.owed = 0;
         if (stream.isOver()) stream.release();
-        return .{ .closed = id };
+        return .{ .half_closed = id };
     }
 
     fn receiveReset(self: *Mux, id: u32, reason: Reason) Reject!?Event {
@@ -268,7 +269,7 @@ pub const Mux = struct {
         if (stream.say_open) return error.UnknownStreamFrame;
         const known = stream.say_reset != null;
         stream.release();
-        return if (known) null else .{ .reset = .{ .id = id, .reason = reason } };
+        return if (known) null else .{ .was_reset = .{ .id = id, .reason = reason } };
     }
 
     fn isMine(self: *const Mux, id: u32) bool {
@@ -292,5 +293,5 @@ pub const Mux = struct {
     }
 
     /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
-    pub const poll = @import("mux_poll.zig").poll;
+    pub const nextFrame = @import("mux_next_frame.zig").nextFrame;
 };

@@ -20,7 +20,7 @@ pub fn begin(side: mux_file.Side) !void {
     mux.init(side);
     mux.start();
     _ = try mux.receive("\x10\x01\x10\x00\x00\x04\x00\x00\x00\x10\x00\x00");
-    _ = mux.poll(&out);
+    _ = mux.nextFrame(&out);
     ladder = .{ .side = side, .started_ns = 7 };
 }
 

@@ -83,7 +83,7 @@ test "what is asked of streams that are not there is nothing" {
         try testing.expectError(error.Reset, mux.close(id));
         try testing.expectEqual(null, mux.find(id));
     }
-    try testing.expectEqual(null, mux.poll(out));
+    try testing.expectEqual(null, mux.nextFrame(out));
 }
 
 test "places of streams are taken again, and those behind the last in use are not looked at" {

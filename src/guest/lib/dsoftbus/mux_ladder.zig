@@ -126,15 +126,15 @@ pub const Ladder = struct {
     pub fn take(self: *Ladder, mux: *Mux, event: Event) bool {
         switch (event) {
             .opened => |stream| return self.takeOpened(mux, stream),
-            .settings => return false,
+            .settled => return false,
             .acknowledged => |id| (self.legOf(id) orelse return false).ready = true,
-            .credit => |id| {
+            .credited => |id| {
                 const leg = self.legOf(id) orelse return false;
                 if (leg == &self.bulk and self.stood_still) self.resumed = true;
             },
-            .data => |data| self.hear(mux, self.legOf(data.id) orelse return false, data.bytes),
-            .closed => |id| self.hearClose(mux, self.legOf(id) orelse return false),
-            .reset => |what| {
+            .arrived => |data| self.hear(mux, self.legOf(data.id) orelse return false, data.bytes),
+            .half_closed => |id| self.hearClose(mux, self.legOf(id) orelse return false),
+            .was_reset => |what| {
                 if (self.legOf(what.id) == null) return false;
                 // A side without a ladder resets the stream, and everything else works.
                 if (self.state == .opening and what.reason == .unknown_stream) {

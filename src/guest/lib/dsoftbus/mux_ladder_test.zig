@@ -22,7 +22,7 @@ const Node = struct {
 
     fn hear(self: *Node, frame: []const u8) !void {
         const event = try self.mux.receive(frame) orelse return;
-        if (event == .settings) self.ladder.begin(&self.mux) else {
+        if (event == .settled) self.ladder.begin(&self.mux) else {
             try std.testing.expect(self.ladder.take(&self.mux, event));
         }
         self.note();
@@ -57,7 +57,7 @@ const Wire = struct {
         var out: [mux_file.own.message_bytes_max]u8 = undefined;
         from.ladder.advance(&from.mux);
         from.note();
-        const frame = from.mux.poll(&out) orelse return false;
+        const frame = from.mux.nextFrame(&out) orelse return false;
         if (frame[0] == @intFromEnum(frames.Type.data)) {
             if (self.bad_frame == self.passed) frame[frame.len - 1] ^= 1;
             self.passed += 1;
@@ -137,11 +137,11 @@ test "without priorities the order shows it" {
 test "a peer that knows no ladder, and one that never answers" {
     a.begin(.dialler);
     b.begin(.acceptor);
-    try b.hear(a.mux.poll(&frame_buffer).?);
-    try a.hear(b.mux.poll(&frame_buffer).?);
-    const open = (try b.mux.receive(a.mux.poll(&frame_buffer).?)).?.opened;
+    try b.hear(a.mux.nextFrame(&frame_buffer).?);
+    try a.hear(b.mux.nextFrame(&frame_buffer).?);
+    const open = (try b.mux.receive(a.mux.nextFrame(&frame_buffer).?)).?.opened;
     b.mux.reset(open.id, .unknown_stream);
-    try a.hear(b.mux.poll(&frame_buffer).?);
+    try a.hear(b.mux.nextFrame(&frame_buffer).?);
     try a.expectTold(&.{});
     try std.testing.expect(a.ladder.letsCall(0));
 

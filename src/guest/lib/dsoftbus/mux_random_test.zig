@@ -90,7 +90,7 @@ const End = struct {
 
     fn speak(self: *End) void {
         if (self.count == flight_max) return;
-        const frame = self.mux.poll(&self.flight[self.count]) orelse return;
+        const frame = self.mux.nextFrame(&self.flight[self.count]) orelse return;
         self.lens[self.count] = frame.len;
         self.count += 1;
     }
@@ -110,7 +110,7 @@ const End = struct {
                 self.half[stream.id].is_open = true;
                 self.mux.accept(stream.id);
             },
-            .data => |data| {
+            .arrived => |data| {
                 const half = &self.half[data.id];
                 for (data.bytes, half.got..) |byte, i| {
                     try std.testing.expectEqual(byteAt(data.id, !self.dialler, i), byte);
@@ -119,9 +119,9 @@ const End = struct {
                 // Never more in hand than was given.
                 try std.testing.expect(half.got - half.granted <= mux.own.initial_credit);
             },
-            .reset => |what| self.half[what.id].is_open = false,
-            .closed => self.closed += 1,
-            .settings, .acknowledged, .credit => {},
+            .was_reset => |what| self.half[what.id].is_open = false,
+            .half_closed => self.closed += 1,
+            .settled, .acknowledged, .credited => {},
         }
     }
 };
@@ -210,7 +210,7 @@ test "whatever a stranger says: an event, silence or a labelled end" {
                 }
             };
             var out: [mux.own.message_bytes_max]u8 = undefined;
-            if (random.boolean()) _ = victim.mux.poll(&out);
+            if (random.boolean()) _ = victim.mux.nextFrame(&out);
         }
     }
     var kinds: usize = 0;

@@ -20,7 +20,7 @@ fn frameOf(from: *Mux) ![]u8 {
     const Static = struct {
         var out: [mux.own.message_bytes_max]u8 = undefined;
     };
-    return from.poll(&Static.out) orelse error.TestUnexpectedResult;
+    return from.nextFrame(&Static.out) orelse error.TestUnexpectedResult;
 }
 
 /// The next frame of `from`, and what it is for `to`.
@@ -30,8 +30,8 @@ fn pass(from: *Mux, to: *Mux) !?mux.Event {
 
 fn join() !void {
     begin();
-    try expectEqual(mux.own, (try pass(&a, &b)).?.settings);
-    try expectEqual(mux.own, (try pass(&b, &a)).?.settings);
+    try expectEqual(mux.own, (try pass(&a, &b)).?.settled);
+    try expectEqual(mux.own, (try pass(&b, &a)).?.settled);
 }
 
 /// A stream of `a` that `b` has acknowledged.
@@ -45,7 +45,7 @@ fn opened(name: []const u8, priority: u3) !u32 {
 }
 
 fn expectData(bytes: []const u8, event: ?mux.Event) !void {
-    try std.testing.expectEqualSlices(u8, bytes, event.?.data.bytes);
+    try std.testing.expectEqualSlices(u8, bytes, event.?.arrived.bytes);
 }
 
 test "settings first, and nothing else before the peer's" {
@@ -53,9 +53,9 @@ test "settings first, and nothing else before the peer's" {
     try std.testing.expectError(error.NotReady, a.open("x", 0));
     _ = try frameOf(&a);
     var out: [1024]u8 = undefined;
-    try expectEqual(null, a.poll(&out));
+    try expectEqual(null, a.nextFrame(&out));
     b.authenticated = false;
-    try expectEqual(null, b.poll(&out));
+    try expectEqual(null, b.nextFrame(&out));
     try std.testing.expectError(error.UnauthenticatedSession, b.receive("\x15\x01\x00\x00\x00"));
 }
 
@@ -65,14 +65,14 @@ test "open, data both ways, half-close, close" {
     try expectEqual(5, a.send(id, "there"));
     try expectData("there", try pass(&a, &b));
     try a.close(id);
-    try expectEqual(id, (try pass(&a, &b)).?.closed);
+    try expectEqual(id, (try pass(&a, &b)).?.half_closed);
     try expectEqual(.half_closed_local, a.find(id).?.state());
     try expectEqual(.half_closed_remote, b.find(id).?.state());
     try expectEqual(0, a.send(id, "more"));
     try expectEqual(4, b.send(id, "back"));
     try b.close(id);
     try expectData("back", try pass(&b, &a));
-    try expectEqual(id, (try pass(&b, &a)).?.closed);
+    try expectEqual(id, (try pass(&b, &a)).?.half_closed);
     try expectEqual(null, a.find(id));
     try expectEqual(null, b.find(id));
     // The name is free again.
@@ -112,16 +112,16 @@ test "credit: all of it, then nothing, then what was given back" {
     for (0..8) |_| {
         _ = a.send(id, &kilobyte);
         const event = pass(&a, &b) catch break;
-        got += event.?.data.bytes.len;
+        got += event.?.arrived.bytes.len;
     }
     try expectEqual(mux.own.initial_credit, got);
     try expectEqual(0, a.credit(id));
     try expectEqual(0, a.send(id, "x"));
     b.grant(id, 2047);
     var out: [1024]u8 = undefined;
-    try expectEqual(null, b.poll(&out)); // not for so little
+    try expectEqual(null, b.nextFrame(&out)); // not for so little
     b.grant(id, 1);
-    try expectEqual(id, (try pass(&b, &a)).?.credit);
+    try expectEqual(id, (try pass(&b, &a)).?.credited);
     try expectEqual(2048, a.credit(id));
     try expectEqual(1, a.send(id, "x"));
     try expectData("x", try pass(&a, &b));
@@ -133,9 +133,9 @@ test "data is cut to what the peer takes, and to the stream's own limit" {
     const id = try opened("bulk", 4);
     const bytes: [600]u8 = @splat('x');
     _ = a.send(id, &bytes);
-    try expectEqual(507, (try pass(&a, &b)).?.data.bytes.len);
+    try expectEqual(507, (try pass(&a, &b)).?.arrived.bytes.len);
     a.limitData(id, 2);
-    try expectEqual(2, (try pass(&a, &b)).?.data.bytes.len);
+    try expectEqual(2, (try pass(&a, &b)).?.arrived.bytes.len);
 }
 
 test "a reset is sent once, late frames are ignored, the name is free" {
@@ -151,7 +151,7 @@ test "a reset is sent once, late frames are ignored, the name is free" {
     var copy: [16]u8 = undefined;
     @memcpy(copy[0..told.len], told);
     try expectEqual(null, try pass(&a, &b)); // after
-    const event = (try a.receive(copy[0..told.len])).?.reset;
+    const event = (try a.receive(copy[0..told.len])).?.was_reset;
     try expectEqual(.nonsense, event.reason);
     try expectEqual(null, try a.receive(copy[0..told.len]));
     try expectEqual(id + 2, try opened("bulk", 4));
@@ -218,7 +218,7 @@ fn scene() !void {
     try b.close(5);
     inline for (.{ &a, &b }, .{ &b, &a }) |from, to| {
         var out: [1024]u8 = undefined;
-        while (from.poll(&out)) |frame| _ = try to.receive(frame);
+        while (from.nextFrame(&out)) |frame| _ = try to.receive(frame);
     }
     inline for (.{ "two", "four" }) |name| {
         _ = try b.open(name, 0);
@@ -293,7 +293,7 @@ test "data beyond the credit, and after the close" {
     const overflow = b.receive("\x13\x01\x00\x00\x00d");
     try std.testing.expectError(error.WindowCreditOverflowOrUnderflow, overflow);
     try scene();
-    try expectEqual(1, (try b.receive("\x15\x01\x00\x00\x00")).?.closed);
+    try expectEqual(1, (try b.receive("\x15\x01\x00\x00\x00")).?.half_closed);
     const after = b.receive("\x13\x01\x00\x00\x00d");
     try std.testing.expectError(error.InvalidStreamStateTransition, after);
     const twice = b.receive("\x15\x01\x00\x00\x00");
@@ -304,7 +304,7 @@ test "a frame before settings is rejected" {
     begin();
     const first = b.receive("\x11\x01\x00\x00\x00\x00\x01x");
     try std.testing.expectError(error.InvalidStreamStateTransition, first);
-    try expectEqual(16, (try b.receive(settings)).?.settings.streams_max);
+    try expectEqual(16, (try b.receive(settings)).?.settled.streams_max);
 }
 
 test "each reject has a label of its own" {

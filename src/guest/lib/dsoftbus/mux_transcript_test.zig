@@ -37,23 +37,23 @@ var guest: mux.Mux = undefined;
 /// What the guest's owner does when this has come.
 fn act(event: mux.Event) !void {
     switch (event) {
-        .settings => {
+        .settled => {
             const id = try guest.open("gateway", 0);
             try std.testing.expectEqual(3, guest.send(id, "ask"));
         },
         .opened => |stream| if (stream.priority == 7) guest.reset(stream.id, .unknown_stream) else {
             guest.accept(stream.id);
         },
-        .data => |data| if (data.id == 2) {
+        .arrived => |data| if (data.id == 2) {
             try std.testing.expectEqualStrings("more", data.bytes);
             try std.testing.expectEqual(4, guest.send(2, "done"));
         } else try std.testing.expectEqualStrings("answer", data.bytes),
-        .closed => |id| if (id == 2) {
+        .half_closed => |id| if (id == 2) {
             try guest.close(2);
             try guest.close(1);
         },
-        .reset => |what| try std.testing.expectEqual(.unwanted, what.reason),
-        .acknowledged, .credit => {},
+        .was_reset => |what| try std.testing.expectEqual(.unwanted, what.reason),
+        .acknowledged, .credited => {},
     }
 }
 
@@ -67,10 +67,10 @@ test "streams with the host, frame for frame" {
             if (try guest.receive(frame)) |event| try act(event);
         } else {
             var out: [mux.own.message_bytes_max]u8 = undefined;
-            try std.testing.expectEqualSlices(u8, frame, guest.poll(&out).?);
+            try std.testing.expectEqualSlices(u8, frame, guest.nextFrame(&out).?);
         }
     }
     var out: [mux.own.message_bytes_max]u8 = undefined;
-    try std.testing.expectEqual(null, guest.poll(&out));
+    try std.testing.expectEqual(null, guest.nextFrame(&out));
     for (&guest.streams.all) |*stream| try std.testing.expectEqual(0, stream.id);
 }

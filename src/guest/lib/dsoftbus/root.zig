@@ -20,7 +20,7 @@
 //!     transfer    a value above a frame's, on a stream of its own (transfer_get,
 //!                 transfer_head, transfer_intake, transfer_put)
 //!     config      the section of the node configuration
-//!     mux         streams inside a session (mux_events, mux_frames, mux_places, mux_poll,
+//!     mux         streams inside a session (mux_events, mux_frames, mux_places, mux_next_frame,
 //!                 mux_schedule, mux_stream); mux_ladder: proof
 //!     assembly    gateway frames, or messages, out of a stream's bytes
 //!     rpc         calls as messages of the schema; rpc_methods: these as frames, and back

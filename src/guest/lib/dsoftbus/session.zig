@@ -124,7 +124,7 @@ pub const Session = struct {
             if (self.held) |len| {
                 self.held = null;
                 if (self.absorb(self.plain[0..len])) continue;
-                return .{ .frame = self.plain[0..len] };
+                return .{ .received = self.plain[0..len] };
             }
             if (self.state == .closed or self.state == .proven) return null;
             const len = self.in.announced() orelse return null;

@@ -197,8 +197,8 @@ test "a frame behind a ping is there at once: no more bytes will come" {
     try a.send("\x01first");
     try a.send("\x01second");
     try testing.expectEqual(a.output().len, b.feed(a.output()));
-    try testing.expectEqualStrings("\x01first", b.take(0).?.frame);
-    try testing.expectEqualStrings("\x01second", b.take(0).?.frame);
+    try testing.expectEqualStrings("\x01first", b.take(0).?.received);
+    try testing.expectEqualStrings("\x01second", b.take(0).?.received);
     try testing.expectEqual(null, b.take(0));
     // Only the ping is answered.
     try testing.expectEqual(2 + frames.ping_bytes + 16, b.output().len);

@@ -17,7 +17,7 @@ pub const Event = union(enum) {
     proven: struct { claimed: Id, key: [32]u8 },
     ready,
     /// A plaintext frame (never a well-formed ping or pong); valid until the next call.
-    frame: []const u8,
+    received: []const u8,
     /// The session is closed.
     refused: Refusal,
 };

@@ -51,7 +51,7 @@ fn carry(random: std.Random, from: *Session, to: *Session, stream: *Stream, now_
         .key_wanted => unreachable, // all have theirs from the beginning
         .proven => try to.admit(now_ns),
         .ready => {},
-        .frame => |frame| try stream.see(frame),
+        .received => |frame| try stream.see(frame),
         .refused => return error.TestUnexpectedResult,
     };
 }

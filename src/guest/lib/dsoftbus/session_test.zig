@@ -68,7 +68,7 @@ test "handshake, admission, request and response, whatever the pieces" {
         try two.connect(chunk);
         try expectEqual(@as(u64, 1), try two.a.request(1, "SM\x01\x06\x01x", 300));
         try expectEqual(@as(u64, 2), try two.a.request(2, "BN\x01\x01", 300));
-        const frame = two.carry(&two.a, &two.b, chunk).?.frame;
+        const frame = two.carry(&two.a, &two.b, chunk).?.received;
         const request = try frames.decodeRequest(frame);
         try expectEqual(@as(u64, 2), request.correlation);
         try std.testing.expectEqualStrings("BN\x01\x01", request.payload);
@@ -174,7 +174,7 @@ test "a replayed message ends the session" {
     var record: [256]u8 = undefined;
     const wire = two.a.output();
     @memcpy(record[0..wire.len], wire);
-    try expect(two.carry(&two.a, &two.b, 4096).? == .frame);
+    try expect(two.carry(&two.a, &two.b, 4096).? == .received);
     try expectEqual(@as(?Refusal, .decrypt), refusalOf(&two.b, record[0..wire.len]));
     try std.testing.expectError(error.NotReady, two.b.send("x"));
 }
@@ -206,7 +206,7 @@ test "a message longer than a session's is refused at its length; the longest on
     try expectEqual(@as(?Refusal, .oversized), refusalOf(&far, "\x04\x11"));
     try std.testing.expectError(error.TooLong, two.a.send(&@as([1025]u8, @splat(9))));
     try two.a.send(&@as([1024]u8, @splat(9)));
-    try expectEqual(@as(usize, 1024), two.carry(&two.a, &two.b, 4096).?.frame.len);
+    try expectEqual(@as(usize, 1024), two.carry(&two.a, &two.b, 4096).?.received.len);
 }
 
 test "keepalive: a ping after a silent second, its pong, loss after three" {

@@ -73,13 +73,13 @@ test "a whole session, byte for byte" {
 
     _ = try a.request(1, "SM\x01\x06\x01x", 300);
     try carry(&a, &b, request);
-    const asked = try frames.decodeRequest(b.take(0).?.frame);
+    const asked = try frames.decodeRequest(b.take(0).?.received);
     try std.testing.expectEqual(@as(u64, 1), asked.correlation);
     var frame: [frames.response_head + frames.response_payload_max]u8 = undefined;
     const answer = "SM\x01\x86" ++ "\x00" ** 9;
     const told: frames.Response = .{ .status = .ok, .correlation = 1, .payload = answer };
     try b.send(try frames.encodeResponse(&frame, told));
     try carry(&b, &a, response);
-    const answered = try frames.decodeResponse(a.take(0).?.frame);
+    const answered = try frames.decodeResponse(a.take(0).?.received);
     try std.testing.expectEqualStrings(answer, answered.payload);
 }

@@ -88,7 +88,7 @@ pub const CallStreams = struct {
                 self.asking.getPtr(encoding).is_agreed = true;
                 if (encoding == .schema) return .agreed;
             },
-            .data => |data| {
+            .arrived => |data| {
                 // Both buffers have room for the whole credit, and the mux lets no more through.
                 if (self.servingOf(data.id)) |encoding| {
                     if (!self.serving.getPtr(encoding).requests.put(data.bytes)) unreachable;
@@ -98,13 +98,13 @@ pub const CallStreams = struct {
                 if (!self.asking.getPtr(encoding).responses.put(data.bytes)) unreachable;
                 return .{ .responses = encoding };
             },
-            .closed => |id| {
+            .half_closed => |id| {
                 if (self.servingOf(id)) |encoding| self.serving.getPtr(encoding).is_last = true;
                 // No answers will come.
                 if (self.askingOf(id)) |encoding| return self.abandon(mux, encoding, .unwanted);
             },
-            .reset => |what| return self.lose(what.id),
-            .settings, .credit => {},
+            .was_reset => |what| return self.lose(what.id),
+            .settled, .credited => {},
         }
         return .nothing;
     }

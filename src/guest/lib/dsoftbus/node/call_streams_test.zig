@@ -34,9 +34,9 @@ fn carry() !void {
     happened = .nothing;
     peer_event = null;
     while (true) {
-        if (mux.poll(&out)) |frame| {
+        if (mux.nextFrame(&out)) |frame| {
             peer_event = try peer.receive(frame) orelse continue;
-        } else if (peer.poll(&out)) |frame| {
+        } else if (peer.nextFrame(&out)) |frame| {
             happened = calls.take(&mux, try mux.receive(frame) orelse continue);
         } else return;
     }
@@ -100,8 +100,8 @@ test "a request goes on a stream that is opened for it, and waits where there is
     try begin(.frames, 16);
     try testing.expect(calls.ask(&mux, .frames, "first"));
     try carry();
-    try testing.expectEqualStrings("first", peer_event.?.data.bytes);
-    const id = peer_event.?.data.id;
+    try testing.expectEqualStrings("first", peer_event.?.arrived.bytes);
+    const id = peer_event.?.arrived.id;
     try testing.expectEqualStrings("gateway", peer.find(id).?.name());
     peer.accept(id);
     try carry();
@@ -120,7 +120,7 @@ test "a request goes on a stream that is opened for it, and waits where there is
     try testing.expectEqual(Encoding.frames, happened.unheard);
     try testing.expect(calls.ask(&mux, .frames, "again"));
     try carry();
-    try testing.expectEqualStrings("again", peer_event.?.data.bytes);
+    try testing.expectEqualStrings("again", peer_event.?.arrived.bytes);
 }
 
 const response = "\x02\x00\x01\x00" ++ "\x07" ++ "\x00" ** 7 ++ "\x00" ** 4 ++ "r";
@@ -130,7 +130,7 @@ test "responses are taken one by one, each given back to its sender's credit" {
     try testing.expectEqual(null, try calls.nextResponse(.frames));
     try testing.expect(calls.ask(&mux, .frames, "x"));
     try carry();
-    const id = peer_event.?.data.id;
+    const id = peer_event.?.arrived.id;
     peer.accept(id);
     var words: [2 * response.len + 3]u8 = undefined;
     @memcpy(words[0 .. 2 * response.len], response ** 2);
@@ -170,7 +170,7 @@ test "which streams of the peer are served depends on the mode" {
             if (is_served) {
                 try testing.expectEqual(.serving, happened);
                 try testing.expectEqual(id, peer_event.?.acknowledged);
-            } else try testing.expectEqual(.unknown_stream, peer_event.?.reset.reason);
+            } else try testing.expectEqual(.unknown_stream, peer_event.?.was_reset.reason);
         }
     }
 }
@@ -227,8 +227,8 @@ test "bytes that are not requests end their stream, and the next one begins anew
     calls.refuseRequests(&mux, .frames);
     try testing.expectEqual(null, try calls.nextRequest(&mux, .frames));
     try carry();
-    try testing.expectEqual(id, peer_event.?.reset.id);
-    try testing.expectEqual(.nonsense, peer_event.?.reset.reason);
+    try testing.expectEqual(id, peer_event.?.was_reset.id);
+    try testing.expectEqual(.nonsense, peer_event.?.was_reset.reason);
     const again = try serving(.frames);
     try testing.expect(again != id);
     try testing.expectEqual(null, try calls.nextRequest(&mux, .frames));

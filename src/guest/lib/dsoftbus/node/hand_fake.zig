@@ -180,7 +180,7 @@ pub const Hand = struct {
             .key_wanted => unreachable, // it has one
             .proven => try self.peer.admit(self.now_ns),
             .ready => self.is_ready = true,
-            .frame => |frame| {
+            .received => |frame| {
                 const kept = &self.frames[self.frame_count];
                 self.frame_count += 1;
                 kept.len = frame.len;

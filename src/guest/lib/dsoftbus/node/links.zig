@@ -207,7 +207,7 @@ fn handle(node: anytype, line: *Line, event: session_file.Event) void {
             return ending.lose(node, line, .abort)),
         .proven => entry.bind(node, line),
         .ready => entry.becomeReady(node, line),
-        .frame => |frame| take(node, line, frame),
+        .received => |frame| take(node, line, frame),
         .refused => |refusal| {
             refusals.session(node, line, refusal);
             ending.lose(node, line, .close);

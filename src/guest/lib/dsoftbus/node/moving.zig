@@ -32,9 +32,9 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
             slot.machine.begin(node.now_ns);
             talk.mux.accept(stream.id);
         },
-        .data => |data| go(node, line, slot.machine.feed(&host, data.bytes, node.now_ns)),
-        .closed => go(node, line, slot.machine.closed(&host, node.now_ns)),
-        .reset => abandon(node, line),
+        .arrived => |data| go(node, line, slot.machine.feed(&host, data.bytes, node.now_ns)),
+        .half_closed => go(node, line, slot.machine.closed(&host, node.now_ns)),
+        .was_reset => abandon(node, line),
         else => {},
     }
 }

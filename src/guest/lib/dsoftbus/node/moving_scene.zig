@@ -96,12 +96,12 @@ pub const Scene = struct {
         const talk = &self.node.talks[0];
         while (true) {
             moving.push(self.node, self.line);
-            if (self.peer.poll(&out)) |frame| {
+            if (self.peer.nextFrame(&out)) |frame| {
                 switch (try talk.take(frame)) {
                     .moving => |event| moving.take(self.node, self.line, event),
                     else => {},
                 }
-            } else if (talk.mux.poll(&out)) |frame| {
+            } else if (talk.mux.nextFrame(&out)) |frame| {
                 try self.hear(try self.peer.receive(frame) orelse continue);
             } else break;
         }
@@ -110,13 +110,13 @@ pub const Scene = struct {
 
     pub fn hear(self: *Scene, event: mux_file.Event) !void {
         switch (event) {
-            .data => |data| {
+            .arrived => |data| {
                 @memcpy(self.heard[self.heard_len..][0..data.bytes.len], data.bytes);
                 self.heard_len += data.bytes.len;
                 self.peer.grant(data.id, data.bytes.len);
             },
-            .closed => self.is_closed = true,
-            .reset => |what| self.reason = what.reason,
+            .half_closed => self.is_closed = true,
+            .was_reset => |what| self.reason = what.reason,
             else => {},
         }
     }

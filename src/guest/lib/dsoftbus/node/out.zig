@@ -41,7 +41,7 @@ fn push(node: anytype, line: *Line) void {
             if (talk.ladder) |*ladder| ladder.advance(&talk.mux);
             moving.push(node, line);
         }
-        const frame = talk.mux.poll(&node.plain) orelse break;
+        const frame = talk.mux.nextFrame(&node.plain) orelse break;
         line.session.send(frame) catch break; // the session is over
     }
     if (talk.ladder != null) tellLadder(node, peer);

@@ -92,16 +92,16 @@ pub const Talk = struct {
         const event = try self.mux.receive(frame) orelse return .nothing;
         if (self.ladder) |*ladder| if (ladder.take(&self.mux, event)) return .nothing;
         if (self.isMoving(event)) return .{ .moving = event };
-        if (event == .settings) if (self.ladder) |*ladder| ladder.begin(&self.mux);
+        if (event == .settled) if (self.ladder) |*ladder| ladder.begin(&self.mux);
         return .{ .calls = self.calls.take(&self.mux, event) };
     }
 
     fn isMoving(self: *const Talk, event: mux_file.Event) bool {
         const id = switch (event) {
             .opened => |stream| return std.mem.eql(u8, stream.name, codec.stream_name),
-            .data => |data| data.id,
-            .closed => |id| id,
-            .reset => |what| what.id,
+            .arrived => |data| data.id,
+            .half_closed => |id| id,
+            .was_reset => |what| what.id,
             else => return false,
         };
         return id == self.moving.id and id != 0;

@@ -24,9 +24,9 @@ fn carry() !?mux.Event {
     var out: [mux.own.message_bytes_max]u8 = undefined;
     var last: ?mux.Event = null;
     while (true) {
-        if (peer.poll(&out)) |frame| {
+        if (peer.nextFrame(&out)) |frame| {
             _ = try talk.take(frame);
-        } else if (talk.mux.poll(&out)) |frame| {
+        } else if (talk.mux.nextFrame(&out)) |frame| {
             last = try peer.receive(frame);
         } else return last;
     }
@@ -60,7 +60,7 @@ test "after a stream of calls has ended the next one is served, and not closed a
         try peer.close(first);
         _ = try carry();
         talk.calls.finishServing(&talk.mux, encoding);
-        try testing.expectEqual(first, (try carry()).?.closed);
+        try testing.expectEqual(first, (try carry()).?.half_closed);
         const second = try open(encoding);
         talk.calls.finishServing(&talk.mux, encoding);
         try testing.expectEqual(null, try carry());
@@ -78,9 +78,9 @@ test "after a stream of calls has ended the next one is served, and not closed a
         talk.calls.finishServing(&talk.mux, encoding);
         var is_closed = false;
         var frame: [mux.own.message_bytes_max]u8 = undefined;
-        while (talk.mux.poll(&frame)) |bytes| {
+        while (talk.mux.nextFrame(&frame)) |bytes| {
             const event = try peer.receive(bytes) orelse continue;
-            is_closed = is_closed or event == .closed;
+            is_closed = is_closed or event == .half_closed;
         }
         try testing.expect(is_closed);
         try testing.expectEqual(@as(u32, 0), servingId(encoding));
@@ -112,7 +112,7 @@ test "a stream of another name is refused, and the calls go on" {
         const calls = try open(encoding);
         const other = try peer.open("other", 0);
         const told = (try carry()).?;
-        try testing.expectEqual(other, told.reset.id);
+        try testing.expectEqual(other, told.was_reset.id);
         try testing.expectEqual(calls, servingId(encoding));
     }
 }

@@ -8,7 +8,7 @@ const Mux = mux.Mux;
 const Stream = mux.Stream;
 
 /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
-pub fn poll(self: *Mux, out: []u8) ?[]u8 {
+pub fn nextFrame(self: *Mux, out: []u8) ?[]u8 {
     std.debug.assert(out.len >= frames.message_bytes_least);
     if (!self.authenticated or self.is_quiet) return null;
     const frame = next(self, out);
@@ -25,10 +25,10 @@ fn next(self: *Mux, out: []u8) ?[]u8 {
         return frames.encode(out, .{ .settings = mux.own });
     }
     const peer = self.peer orelse return null;
-    if (pollReset(self, out) orelse pollOpen(self, out)) |frame| return frame;
+    if (nextReset(self, out) orelse nextOpen(self, out)) |frame| return frame;
     for (self.used()) |*stream| {
         if (stream.id == 0 or stream.say_reset != null) continue;
-        if (pollOne(stream, out)) |frame| return frame;
+        if (nextOfStream(stream, out)) |frame| return frame;
     }
     const stream = self.schedule.next(self.used()) orelse return null;
     const longest = @min(out.len, peer.message_bytes_max) - frames.data_head;
@@ -39,7 +39,7 @@ fn next(self: *Mux, out: []u8) ?[]u8 {
     return out[0 .. frames.data_head + data.len];
 }
 
-fn pollReset(self: *Mux, out: []u8) ?[]u8 {
+fn nextReset(self: *Mux, out: []u8) ?[]u8 {
     for (self.used()) |*stream| {
         if (stream.id == 0) continue;
         const reason = stream.say_reset orelse continue;
@@ -50,7 +50,7 @@ fn pollReset(self: *Mux, out: []u8) ?[]u8 {
 }
 
 /// Ids must increase on the wire, whatever places the streams have.
-fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
+fn nextOpen(self: *Mux, out: []u8) ?[]u8 {
     var first: ?*Stream = null;
     for (self.used()) |*stream| {
         if (stream.id == 0 or !stream.say_open) continue;
@@ -66,7 +66,7 @@ fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
     } });
 }
 
-fn pollOne(stream: *Stream, out: []u8) ?[]u8 {
+fn nextOfStream(stream: *Stream, out: []u8) ?[]u8 {
     if (stream.say_acknowledge) {
         stream.say_acknowledge = false;
         return frames.encode(out, .{ .open_ack = stream.id });
