@@ -31,6 +31,7 @@ from nexus.dsoftbus.session_events import (
     Refusal,
     Refused,
 )
+from nexus.dsoftbus.session_timers import Due, Timers
 from nexus.dsoftbus.transitions import (
     DEVICE_ID_BYTES_MAX,
     EXPECTED,
@@ -45,21 +46,9 @@ from nexus.wire.stream import LENGTH_BYTES, MessageReader
 
 PROLOGUE: Final = contract.PROLOGUE
 
-HANDSHAKE_NS: Final = contract.HANDSHAKE_NS
-# A ping is due this long after the last whole frame of the peer.
-PING_NS: Final = contract.PING_NS
-
-# The session is lost this long after the last byte of the peer: on a slow line a frame of 32 KiB
-# takes longer than that to arrive, and nothing else can arrive before its end.
-LOST_NS: Final = contract.LOST_NS
-
-# And this long after its last whole frame: a peer that trickles bytes holds nothing for ever.
-FRAME_NS: Final = 60_000_000_000
-
 # Sixteen of the largest messages: a peer has that much before we look, we have that much before
 # the edge writes.  A well-behaved peer has one request outstanding.
 BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
-
 
 # Frames up to this are copied at once; of longer ones, most have only their data copied.
 _VIEWED_LEAST: Final = 1024
@@ -114,8 +103,7 @@ class Session:
         self._correlation = 0
         self.pong_nonce = 0  # The nonce of the last ping that was answered.
         self._ping_nonce = 0
-        # When bytes came last, when a whole frame did, and when a ping went out.
-        self._started_ns = self._alive_ns = self._heard_ns = self._pinged_ns = now_ns
+        self._timers = Timers(now_ns)
 
     @classmethod
     def dial(
@@ -164,7 +152,7 @@ class Session:
     def feed(self, data: bytes | memoryview, now_ns: int) -> None:
         """Take bytes from the connection; `take` gives what they hold, then `keep` must follow."""
         if data and self.state is not State.CLOSED:
-            self._alive_ns = now_ns
+            self._timers.hear_bytes(now_ns)
             self._reader.feed(data)
 
     def take(self, now_ns: int) -> bytes | memoryview | Event | Absorbed | None:
@@ -213,7 +201,7 @@ class Session:
             self._write_handshake(self._own_id)
         self._transport = self._handshake.into_transport()
         self._handshake = None
-        self._alive_ns = self._heard_ns = self._pinged_ns = now_ns
+        self._timers.admit(now_ns)
         events: list[Event] = []
         if self.role is Role.INITIATOR:
             self._ping()
@@ -258,30 +246,21 @@ class Session:
 
     def deadline_ns(self) -> int | None:
         """When `tick` has something to do."""
-        if self.state is State.CLOSED:
-            return None
-        if self.state is not State.READY:
-            return self._started_ns + HANDSHAKE_NS
-        return min(self._lost_at_ns(), self._ping_at_ns())
+        return self._timers.deadline_ns(self.state)
 
     def tick(self, now_ns: int) -> list[Event]:
         """Run the timers: the handshake's end, keepalive, loss."""
-        if self.state is State.CLOSED:
-            return []
-        if self.state is not State.READY:
-            late = now_ns >= self._started_ns + HANDSHAKE_NS
-            return [self._refuse(Refusal.TIMEOUT)] if late else []
-        if now_ns >= self._lost_at_ns():
-            return [self._refuse(Refusal.TIMEOUT)]
-        if now_ns >= self._ping_at_ns():
-            self._pinged_ns = now_ns
-            self._ping()
+        match self._timers.due(self.state, now_ns):
+            case Due.TIMEOUT:
+                return [self._refuse(Refusal.TIMEOUT)]
+            case Due.PING:
+                self._ping()
         return []
 
     def excuse(self, now_ns: int) -> None:
         """Count the peer as heard: what it sent was not read, which is not its silence."""
         if self.state is State.READY:
-            self._alive_ns = self._heard_ns = now_ns
+            self._timers.excuse(now_ns)
 
     def close(self) -> None:
         """Forget everything; what is in the output may still be written."""
@@ -353,10 +332,10 @@ class Session:
         else:
             length = self._transport.decrypt_into(message, self._room)
             if length > _VIEWED_LEAST:
-                self._heard_ns = now_ns
+                self._timers.hear_frame(now_ns)
                 return self._room[:length]  # Longer than any keepalive.
             frame = bytes(self._room[:length])
-        self._heard_ns = now_ns
+        self._timers.hear_frame(now_ns)
         if frame[:1] in _KEEPALIVE and self._absorb(frame):
             return _ABSORBED
         return frame
@@ -389,12 +368,6 @@ class Session:
     def _refuse(self, refusal: Refusal) -> Refused:
         self.close()
         return Refused(refusal)
-
-    def _lost_at_ns(self) -> int:
-        return min(self._alive_ns + LOST_NS, self._heard_ns + FRAME_NS)
-
-    def _ping_at_ns(self) -> int:
-        return max(self._heard_ns, self._pinged_ns) + PING_NS
 
     def _ping(self) -> None:
         self._ping_nonce += 1

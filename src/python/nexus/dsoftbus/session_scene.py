@@ -53,3 +53,10 @@ class Pair:
         self.run()
         self.events_b += self.b.admit(0)
         self.run()
+
+
+def ready_pair(number: int = 0) -> Pair:
+    """Two sides that are ready for each other."""
+    pair = Pair(KEY_B, number)
+    pair.make_ready()
+    return pair

@@ -1,33 +1,90 @@
-"""A session's timers to the nanosecond, the room that is lent to it, and its keepalive."""
+"""A session's timers to the nanosecond: the handshake's end, pings, and the loss of a peer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 import pytest
 
-from nexus.dsoftbus.session import Session
-from nexus.dsoftbus.session_events import Event, Received, Refusal, Refused
-from nexus.dsoftbus.session_scene import KEY_B, SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_events import Received, Refusal, Refused
+from nexus.dsoftbus.session_scene import (
+    KEY_B,
+    Pair,
+    ready_pair,
+)
+from nexus.dsoftbus.session_timers import FRAME_NS, HANDSHAKE_NS, LOST_NS, PING_NS
 from nexus.dsoftbus.transitions import State
-from nexus.wire.error import LocalProtocolError
-from nexus.wire.gateway import Ping, Pong, decode_frame
+
+
+def test_a_silent_session_sends_pings() -> None:
+    pair = ready_pair()
+    assert pair.a.deadline_ns() == PING_NS
+    assert pair.a.tick(PING_NS - 1) == []
+    assert pair.a.take_output() == b""
+    assert pair.a.tick(PING_NS) == []
+    seen = len(pair.events_b)
+    pair.run(PING_NS)
+    assert len(pair.events_b) == seen  # Ping and pong are dealt with inside.
+    assert pair.a.deadline_ns() == 2 * PING_NS
+
+
+def test_silence_is_loss() -> None:
+    pair = ready_pair()
+    assert pair.a.tick(LOST_NS - 1) == []
+    assert pair.a.tick(LOST_NS) == [Refused(Refusal.TIMEOUT)]
+    assert pair.a.deadline_ns() is None
+    assert pair.a.tick(LOST_NS) == []
+
+
+def prove_and_admit(pair: Pair) -> None:
+    pair.run()
+    pair.a.admit(1)
+
+
+@pytest.mark.parametrize("begin", [lambda pair: None, prove_and_admit], ids=["silent", "admitted"])
+def test_a_handshake_that_does_not_end_is_ended(begin: Callable[[Pair], None]) -> None:
+    pair = Pair(KEY_B)
+    begin(pair)
+    assert pair.a.deadline_ns() == HANDSHAKE_NS
+    assert pair.a.tick(HANDSHAKE_NS - 1) == []
+    assert pair.a.tick(HANDSHAKE_NS) == [Refused(Refusal.TIMEOUT)]
+
+
+def test_a_long_frame_on_a_slow_line_does_not_lose_the_session() -> None:
+    pair = ready_pair()
+    pair.a.send_plaintext(bytes(1024))
+    message = pair.a.take_output()
+    now_ns = 0
+    for byte in message[:-1]:
+        now_ns += 20_000_000  # 50 bytes a second: 20 s in all.
+        assert pair.b.receive(bytes([byte]), now_ns) == []
+        assert pair.b.tick(now_ns) == []
+        # It asks meanwhile, so that the sender hears something too.
+        pinged = pair.b.take_output()
+        assert pair.a.receive(pinged, now_ns) == []
+        assert pair.a.tick(now_ns) == []
+        pair.a.take_output()
+    assert [type(e) for e in pair.b.receive(message[-1:], now_ns)] == [Received]
+
+
+def test_bytes_without_a_frame_hold_a_session_only_so_long() -> None:
+    pair = ready_pair()
+    pair.a.send_plaintext(bytes(1024))
+    message = pair.a.take_output()
+
+    def is_held(byte: int, now_ns: int) -> bool:
+        pair.b.receive(bytes([byte]), now_ns)
+        is_over = bool(pair.b.tick(now_ns))
+        pair.b.take_output()
+        return not is_over
+
+    slowly = zip(message, count(LOST_NS - 1, LOST_NS - 1), strict=False)
+    ended_ns = next(now_ns for byte, now_ns in slowly if not is_held(byte, now_ns))
+    assert FRAME_NS <= ended_ns < FRAME_NS + LOST_NS
+
 
 SECOND = 1_000_000_000
-
-
-def ready_pair() -> Pair:
-    pair = Pair(KEY_B)
-    pair.make_ready()
-    return pair
-
-
-def ready_in_a_room(room: bytearray) -> Pair:
-    """A pair whose responder takes frames as long as the room that is lent to it."""
-    pair = Pair(KEY_B)
-    whole, name = len(room), "node-b"
-    pair.b = Session.accept(identity(name, SECRET_B), 0, whole, memoryview(room))
-    pair.a = Session.dial(identity("node-a", SECRET_A), KEY_B, 0, whole)
-    pair.make_ready()
-    return pair
 
 
 def test_a_silent_peer_is_asked_each_second_and_lost_after_three() -> None:
@@ -87,98 +144,3 @@ def test_bytes_alone_hold_a_session_for_sixty_seconds() -> None:
     assert pair.b.receive(message[59:60], 60 * SECOND - 1) == []
     assert pair.b.tick(60 * SECOND - 1) == []
     assert pair.b.tick(60 * SECOND) == [Refused(Refusal.TIMEOUT)]
-
-
-@pytest.mark.parametrize(("length", "is_view"), [(1, False), (1024, False), (1025, True)])
-def test_a_long_frame_is_a_view_of_the_room_and_counts_as_heard(length: int, is_view: bool) -> None:
-    room = bytearray(4096)
-    pair = ready_in_a_room(room)
-    frame = bytes([0x10]) + bytes(length - 1)
-    pair.a.send_plaintext(frame)
-    pair.b.feed(pair.a.take_output(), SECOND // 2)
-    taken = pair.b.take(SECOND // 2)
-    assert isinstance(taken, memoryview) is is_view
-    assert isinstance(taken, bytes | memoryview)
-    assert bytes(taken) == frame
-    room[0] ^= 0xFF
-    assert taken[0] == frame[0] ^ (0xFF if is_view else 0), "a view is the room itself"
-    assert pair.b.deadline_ns() == SECOND // 2 + SECOND
-    assert pair.b.take(SECOND // 2) is None
-    assert pair.b.keep() is None
-
-
-@pytest.mark.parametrize(
-    ("length", "event"),
-    [(4096, Received(bytes(4096))), (4097, Refused(Refusal.OVERSIZED))],
-    ids=["as long as agreed", "a byte longer"],
-)
-def test_a_frame_longer_than_what_was_agreed_ends_the_session(length: int, event: Event) -> None:
-    pair = ready_in_a_room(bytearray(4096))
-    pair.a.send_plaintext(bytes(length))
-    assert pair.b.receive(pair.a.take_output(), 0) == [event]
-
-
-def test_keepalive_is_dealt_with_also_in_a_room() -> None:
-    pair = ready_in_a_room(bytearray(4096))
-    nonce = pair.a.ping()
-    assert pair.a.pong_nonce < nonce
-    assert pair.b.receive(pair.a.take_output(), SECOND) == []
-    assert pair.b.deadline_ns() == 2 * SECOND
-    assert pair.a.receive(pair.b.take_output(), SECOND) == []
-    assert pair.a.pong_nonce == nonce
-    # An older pong does not take that back, and one of what was not asked yet is not an answer.
-    for other in (nonce - 1, nonce + 1):
-        pair.b.send(Pong(other))
-        assert pair.a.receive(pair.b.take_output(), SECOND) == []
-        assert pair.a.pong_nonce == nonce
-    assert pair.a.ping() == nonce + 1
-
-
-def test_a_ping_that_cannot_be_read_is_delivered() -> None:
-    pair = ready_pair()
-    for whole in (Ping(5).encode(), Pong(5).encode()):
-        for frame in (whole[:-1], whole + b"\0"):
-            pair.a.send_plaintext(frame)
-            assert pair.b.receive(pair.a.take_output(), 0) == [Received(frame)]
-    assert pair.b.output_bytes == 0
-
-
-def test_pongs_and_pings_fill_half_of_the_backlog_and_no_more() -> None:
-    pair = ready_pair()
-    half, ping_bytes = 16 * 1042 // 2, 2 + 16 + 16
-    for _ in range(1000):
-        pair.b.ping()
-    assert half <= pair.b.output_bytes < half + ping_bytes
-    filled = pair.b.output_bytes
-    pair.a.ping()
-    pair.b.receive(pair.a.take_output(), 0)
-    assert pair.b.output_bytes == filled, "no pong either"
-    pair.b.take_output()
-    pair.a.ping()
-    pair.b.receive(pair.a.take_output(), 0)
-    assert pair.b.output_bytes == ping_bytes, "there is room again"
-
-
-def test_a_ready_session_has_input_while_bytes_wait() -> None:
-    pair = ready_pair()
-    assert not pair.b.has_input
-    pair.a.send_plaintext(b"x")
-    output = pair.a.take_output()
-    pair.b.feed(output[:1], 0)
-    assert pair.b.has_input
-    assert pair.b.take(0) is None
-    pair.b.feed(output[1:], 0)
-    assert pair.b.take(0) == b"x"
-    assert not pair.b.has_input
-
-
-def test_requests_are_numbered_from_one_and_a_refused_one_takes_no_number() -> None:
-    pair = ready_pair()
-    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 1
-    for event in pair.b.receive(pair.a.take_output(), 0):
-        assert isinstance(event, Received)
-        assert decode_frame(event.frame) is not None
-    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 2
-    with pytest.raises(LocalProtocolError):
-        pair.a.request(1, bytes(2000), 1000)
-    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 3

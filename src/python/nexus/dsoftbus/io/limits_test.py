@@ -18,6 +18,7 @@ from nexus.dsoftbus import (
     noise,
     replay,
     session,
+    session_timers,
     transitions,
 )
 from nexus.dsoftbus.io import calls, dialler, discovery, link_owner, node, peer, service, settings
@@ -34,7 +35,7 @@ KIB = 1024
     ("what", "limit", "promised"),
     [
         ("connections without a session", half_open.HALF_OPEN_MAX, 64),
-        ("a handshake", session.HANDSHAKE_NS, 2 * SECOND),
+        ("a handshake", session_timers.HANDSHAKE_NS, 2 * SECOND),
         ("frames of a session in one turn of the loop", link_owner.FRAMES_A_TURN, 64),
         ("trusted addresses of a peer", candidates.HOME_MAX + 2, 4),
         ("other addresses of a peer", candidates.OTHERS_MAX, 4),
@@ -52,9 +53,9 @@ KIB = 1024
         ("streams of the model", mux.MODEL.streams_max, 128),
         ("bytes of a message", noise.MESSAGE_BYTES_MAX, 65_535),
         ("bytes of a message without streams", transitions.MESSAGE_BYTES_MAX, 1040),
-        ("one message", session.FRAME_NS, 60 * SECOND),
-        ("a message without a byte", session.LOST_NS, 3 * SECOND),
-        ("when a ping is sent", session.PING_NS, SECOND),
+        ("one message", session_timers.FRAME_NS, 60 * SECOND),
+        ("a message without a byte", session_timers.LOST_NS, 3 * SECOND),
+        ("when a ping is sent", session_timers.PING_NS, SECOND),
         ("output of a session that is not taken", session.BACKLOG_BYTES_MAX, 16 * 1042),
         ("bytes of a tag", noise.TAG_BYTES, 16),
         ("bytes of each message of a handshake", noise.OVERHEAD_BYTES, (48, 48, 64)),

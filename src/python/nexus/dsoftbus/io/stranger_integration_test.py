@@ -35,7 +35,7 @@ from nexus.dsoftbus.io.settings import Call, PeerSettings
 from nexus.dsoftbus.io.virtual_fake import Line, announce, run_virtual
 from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.rate import Limit
-from nexus.dsoftbus.session import HANDSHAKE_NS, LOST_NS
+from nexus.dsoftbus.session_timers import HANDSHAKE_NS, LOST_NS
 from nexus.wire.announce import Announce
 
 PUT = b"SF\1\1key=value"
