@@ -35,7 +35,7 @@ from nexus.emulator.reset import BoardOptions
 from nexus.entry.ending import catch_ending, release_ending
 from nexus.harness.child import die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError
-from nexus.harness.qemu_command import PROGRAM, check_version
+from nexus.harness.qemu_command import MISSING, PROGRAM, check_version
 
 # Older ones make the board's fw_cfg only after they read the command line (see qemu_command.py).
 _FW_CFG_MAJOR_MIN: Final = 8
@@ -121,7 +121,7 @@ def run_qemu(options: Options) -> Ending:
     """
     program = shutil.which(PROGRAM)
     if program is None:
-        raise EngineUnavailableError(f"engine 'qemu': {PROGRAM} is not on the path")
+        raise EngineUnavailableError(f"engine 'qemu': {MISSING}")
     try:
         shown = subprocess.run(
             [program, "--version"], capture_output=True, timeout=_EXIT_S, check=False

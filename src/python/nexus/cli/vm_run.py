@@ -109,7 +109,9 @@ def _dump_tree(options: Options, path: Path) -> Ending:
     except ImageError as error:
         raise options.boot.explain(error) from error
     if not boot.tree:
-        raise UsageError("--dump-dtb: the kernel leaves no room for a device tree")
+        raise UsageError(
+            "--dump-dtb: the kernel leaves no room for a device tree; give more memory with --ram"
+        )
     try:
         path.write_bytes(boot.parts[-1].data)
     except OSError as error:

@@ -76,7 +76,7 @@ class MachineOptions:
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
         if (self.engine != "reference") != (self.native_blob is not None):
-            raise ValueError('native_blob: expected unless engine="reference", and only then')
+            raise ValueError('native_blob: expected with every engine but "reference"')
         given = (self.translations is not None) + (self.translation_source is not None)
         if given != (self.engine == "translated"):
             raise ValueError(

@@ -31,7 +31,13 @@ from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.entry.program import EXIT_HOST, Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
-from nexus.harness.qemu_command import PROGRAM, check_version, has_newer_extensions, qemu_cpu
+from nexus.harness.qemu_command import (
+    MISSING,
+    PROGRAM,
+    check_version,
+    has_newer_extensions,
+    qemu_cpu,
+)
 
 EXIT_DIFFERENT: Final = 1
 EXIT_UNAVAILABLE: Final = 22
@@ -132,9 +138,7 @@ def find_qemu() -> tuple[str, str]:
     """
     program = shutil.which(PROGRAM)
     if program is None:
-        raise EngineUnavailableError(
-            f"{PROGRAM} is not on the path; the comparison needs another emulator"
-        )
+        raise EngineUnavailableError(MISSING)
     shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return program, check_version(shown.stdout)
 

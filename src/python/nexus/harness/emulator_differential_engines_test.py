@@ -259,8 +259,8 @@ def test_files_and_programs_that_fail_are_one_line_each(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert differential.main([]) == 22
     assert capsys.readouterr().err == (
-        "emulator_differential: engine-unavailable: qemu-system-riscv64 is not on the path;"
-        " the comparison needs another emulator\n"
+        "emulator_differential: engine-unavailable: qemu-system-riscv64 is not on PATH;"
+        " Debian and Ubuntu have it in the package qemu-system-misc\n"
     )
     assert differential.main(["--programs", "0"]) == 20
     assert capsys.readouterr().err == (

@@ -237,10 +237,7 @@ def find() -> tuple[str, str]:
     """
     program = shutil.which(qemu_command.PROGRAM)
     if program is None:
-        raise EngineUnavailableError(
-            f"engine 'qemu': {qemu_command.PROGRAM} is not on PATH; "
-            "Debian and Ubuntu have it in the package qemu-system-misc"
-        )
+        raise EngineUnavailableError(f"engine 'qemu': {qemu_command.MISSING}")
     try:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, timeout=_VERSION_SECONDS, check=False

@@ -19,6 +19,9 @@ from nexus.harness.plan import MachinePlan
 from nexus.scene.guest import DrivePlan
 
 PROGRAM: Final = "qemu-system-riscv64"
+MISSING: Final = (
+    f"{PROGRAM} is not on PATH; Debian and Ubuntu have it in the package qemu-system-misc"
+)
 
 # The first with the `stream` network backend, which takes a connected socket.
 VERSION_MIN: Final = (7, 2)

@@ -47,7 +47,7 @@ def _check_path(value: str) -> str:
     if not is_path(value.encode()):
         raise ValueError("expected a relative path without empty, '.' and '..' segments")
     if any(unicodedata.category(char) == "Cc" for char in value):
-        raise ValueError("a path without control characters is expected")
+        raise ValueError("expected a path without control characters")
     if value == CONTENTS:
         raise ValueError(f"{CONTENTS!r} is made by the builder; expected any other name")
     return value

@@ -80,7 +80,9 @@ def fetch(folder: Path, mirror: str = MIRROR_DEFAULT) -> dict[str, Package]:
         FetchError: There is no apt, no network, or a file is not what it has to be.
     """
     if shutil.which("apt-get") is None:
-        raise FetchError("apt-get is not on this host, and Debian's kernel is fetched by it")
+        raise FetchError(
+            "apt-get is not on this host; it fetches Debian's kernel: use Debian or Ubuntu"
+        )
     if not Path(_KEYRING).is_file():
         raise FetchError(f"{_KEYRING} is missing; install debian-archive-keyring")
     _prepare(folder, mirror)

@@ -122,10 +122,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _from_1(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _drawn(repository: Path, tree: Tree, options: argparse.Namespace) -> list[Change]:

@@ -141,7 +141,9 @@ class Library:
         except (OSError, AttributeError) as error:
             raise NetworkStackError(f"network stack {path}: {error}") from error
         if not 0 < self.size <= _SIZE_MAX:
-            raise NetworkStackError(f"network stack {path}: takes {self.size} bytes")
+            raise NetworkStackError(
+                f"network stack {path}: its state has {self.size} bytes; expected 1..{_SIZE_MAX}"
+            )
 
     def _bind(self, name: str, result: type | None, *takes: type) -> Callable[..., int]:
         function = getattr(self._library, _PREFIX + name)

@@ -72,9 +72,13 @@ def main(argv: Sequence[str]) -> int:
         options = parser.parse_args(argv)
         for target in options.targets:
             if target.startswith("-"):
-                raise UsageError(f"targets: {target!r} is not an address")
+                raise UsageError(
+                    f"targets: {target!r} is not an address; expected one like src/guest:system"
+                )
         if not (options.root / "pants").is_file():
-            raise UsageError(f"--root: {str(options.root)!r} has no launcher `pants`")
+            raise UsageError(
+                f"--root: {str(options.root)!r} has no launcher `pants`; expected a work tree"
+            )
     except UsageError as exc:
         return _end(Outcome.BAD_CONFIGURATION.value, str(exc))
     folder = Path(tempfile.mkdtemp(prefix="nexus-determinism-"))

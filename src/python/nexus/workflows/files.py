@@ -73,7 +73,7 @@ def parse(path: str, text: str) -> tuple[Job, ...]:
     except yaml.YAMLError as exc:
         raise WorkflowError(f"{path}: {exc}") from exc
     if not isinstance(content, dict):
-        raise WorkflowError(f"{path}: is not a mapping")
+        raise WorkflowError(f"{path}: is not a mapping; expected the keys of a workflow")
     return tuple(_github_jobs(content) if path == GITHUB else _gitlab_jobs(content))
 
 

@@ -159,7 +159,7 @@ def _find_problems(config: BusConfig) -> Iterator[Problem]:
     if len(peers) > PEERS_MAX:
         yield Problem("peer", f"{len(peers)} peers; expected up to {PEERS_MAX}")
     if len(config.announce) > SERVICES_MAX:
-        yield Problem("announce", f"{len(config.announce)}; expected up to {SERVICES_MAX}")
+        yield Problem("announce", f"{len(config.announce)} services; expected up to {SERVICES_MAX}")
     yield from bus_rules.check_identities(peers, "")
     interval_ms, ttl_ms = config.announce_interval_ms, config.peer_ttl_ms
     yield from bus_rules.check_discovery(config.announce, interval_ms, ttl_ms, "")

@@ -80,9 +80,11 @@ def read_key(path: Path) -> NodeKey:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise KeyFileError(f"{path} is not a regular file")
+            raise KeyFileError(f"{path} is not a regular file; `nexus bus keygen` makes one")
         if status.st_uid not in (os.geteuid(), 0):
-            raise KeyFileError(f"{path} belongs to user {status.st_uid}, not to you")
+            raise KeyFileError(
+                f"{path} belongs to user {status.st_uid}; expected a file of this user or of root"
+            )
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
             raise KeyFileError(f"{path} has mode {mode:04o}; expected 0600: chmod 600 {path}")
@@ -97,18 +99,20 @@ def _parse(path: Path, content: bytes) -> NodeKey:
         table = tomllib.loads(content[: _FILE_BYTES_MAX + 1].decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         # The parser's own message would quote the file, hence no cause either.
-        raise KeyFileError(f"{path} is not a key file") from None
+        raise KeyFileError(
+            f"{path} is not TOML; expected a key file, as `nexus bus keygen` makes it"
+        ) from None
     device_id, secret = table.get("device_id"), table.get("secret_key")
     if len(content) > _FILE_BYTES_MAX or set(table) != {"device_id", "secret_key"}:
         raise KeyFileError(f"{path}: expected exactly device_id and secret_key")
     if not isinstance(device_id, str) or not isinstance(secret, str):
-        raise KeyFileError(f"{path}: device_id and secret_key are strings")
+        raise KeyFileError(f"{path}: expected strings as device_id and secret_key")
     try:
         octets = bytes.fromhex(secret)
     except ValueError:
         octets = b""
     if len(octets) != KEY_BYTES:
-        raise KeyFileError(f"{path}: secret_key is not {2 * KEY_BYTES} hexadecimal digits")
+        raise KeyFileError(f"{path}: secret_key: expected {2 * KEY_BYTES} hexadecimal digits")
     _check_id(device_id)
     return NodeKey(device_id, octets)
 

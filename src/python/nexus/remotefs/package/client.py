@@ -60,7 +60,8 @@ class PackageClient:
     def __init__(self, channel: Channel, outstanding_max: int = OUTSTANDING_MAX) -> None:
         """Use a channel that no other client receives from."""
         if outstanding_max < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; expected at least 1")
+            text = f"outstanding_max: {outstanding_max}; expected at least 1"
+            raise PackageError(Status.LIMIT, text)
         self._channel = channel
         self._outstanding_max = outstanding_max
         self._pending: dict[int, Deliver] = {}

@@ -92,7 +92,8 @@ class AsyncPackageClient:
     ) -> None:
         """Call a peer; every request has so long for its answer."""
         if outstanding_max < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; expected at least 1")
+            text = f"outstanding_max: {outstanding_max}; expected at least 1"
+            raise PackageError(Status.LIMIT, text)
         self.outstanding_max = outstanding_max
         self._peer = peer
         self._timeout_s = check_timeout_s(timeout_s)

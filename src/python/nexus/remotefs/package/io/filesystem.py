@@ -79,7 +79,8 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         super().__init__(**options)
         self._config = None if config is None else os.fspath(config)
         if outstanding < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding} outstanding; expected at least 1")
+            text = f"outstanding: {outstanding}; expected at least 1"
+            raise PackageError(Status.LIMIT, text)
         self._reach = Reach(lambda: self.config_path, outstanding, check_timeout_s(timeout_s))
 
     def __reduce__(self) -> tuple[Callable[..., BusFileSystem], tuple[dict[str, Any]]]:
