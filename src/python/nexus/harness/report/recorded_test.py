@@ -1,13 +1,11 @@
-"""Coverage, profile, busy time and windows: from the files of a run to rows of the page."""
+"""Coverage, profile and busy time: from the files of a run to rows of the page."""
 
 from __future__ import annotations
 
 import pytest
 
 from nexus.harness.report import recorded
-from nexus.harness.report.event import Event
 from nexus.harness.report.recorded import busy_of, coverage_of, flame_of
-from nexus.harness.report.windows import windows_of
 
 LCOV = """\
 TN:os2vm
@@ -76,45 +74,3 @@ def test_stacks_are_read_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("text", [b"", b"{}", b"\xff", b'{"format": 2}'])
 def test_busy_time_that_cannot_be_read_is_none(text: bytes) -> None:
     assert busy_of({"activity.json": text}, ["A"]) is None
-
-
-def event(kind: str, machine: str, to: str, ns: int = 1, **values: str | int) -> Event:
-    held = {"connection": 1, "to": to, **values}
-    return Event.model_validate(
-        {"ns": ns, "machine": machine, "kind": kind, "text": "x", "values": held}
-    )
-
-
-def test_each_way_of_each_stream_of_each_connection_has_its_window() -> None:
-    events = [
-        event("stream", "B", "A", credit=100),
-        event("stream", "A", "B"),
-        event("data", "A", "B", stream="1 's'", bytes=30),
-        event("data", "A", "B", stream="1 's'", bytes=70),
-        event("credit", "B", "A", stream="1 's'", credit=50),
-        event("data", "A", "B", stream="1 's'", bytes=10),
-        event("data", "B", "A", stream="1 's'", bytes=5),
-        event("data", "A", "B", stream="3 't'"),
-        event("data", "A", "B", stream="1 's'", bytes=1, connection=2),
-        event("credit", "A", "B", stream="", credit=9),
-        event("data", "A", "B", bytes=9),
-    ]
-    rows = [list(row.values()) for row in windows_of(events)]
-    assert rows == [
-        [1, "A", "1 's'", 110, 50, 100, 0, 40],
-        [1, "B", "1 's'", 5, 0, "?", "?", "?"],
-        [1, "A", "3 't'", 0, 0, 100, 100, 100],
-        [2, "A", "1 's'", 1, 0, "?", "?", "?"],
-    ]
-
-
-def test_a_window_that_grew_again_keeps_its_smallest_value() -> None:
-    events = [
-        event("credit", "B", "A", stream="1 's'", credit=10),
-        event("stream", "B", "A", credit=20),
-        event("data", "A", "B", stream="1 's'", bytes=25),
-        event("credit", "B", "A", stream="1 's'", credit=95),
-        event("data", "A", "B", stream="1 's'", bytes=1),
-    ]
-    ((*_, sent, granted, first, least, left),) = (list(row.values()) for row in windows_of(events))
-    assert (sent, granted, first, least, left) == (26, 105, 20, 5, 99)
