@@ -24,6 +24,7 @@ from sqlalchemy import event  # pants: no-infer-dep
 from sqlalchemy.dialects import postgresql, sqlite  # pants: no-infer-dep
 from sqlalchemy.engine import Engine  # pants: no-infer-dep
 
+from nexus.remotecache import outages
 from nexus.remotecache.settings import LOOKING
 
 SQLITE: Final = "sqlite:///"
@@ -194,6 +195,7 @@ def install() -> None:
     SqlProvider._create_sqlalchemy_engine = _create_engine
     Notifier._listen_for_updates = _listen
     Scheduler._insert_on_conflict_do_nothing = _insert
+    outages.install()
 
 
 def _create_provider(provider: SqlProvider, **options: Any) -> None:
@@ -203,7 +205,9 @@ def _create_provider(provider: SqlProvider, **options: Any) -> None:
 
 def _create_engine(provider: SqlProvider, url: str, *rest: Any, **options: Any) -> Engine:
     if not url.startswith(SQLITE):
-        made: Engine = create_engine(provider, url, *rest, **options)
+        # A connection that the database has closed meanwhile is made anew before it is used.
+        asked = {**options, "pool_pre_ping": True, "connect_args": dict(outages.CONNECTION)}
+        made: Engine = create_engine(provider, url, *rest, **asked)
         return made
     engine = sqlalchemy.create_engine(
         url, connect_args={"timeout": LOCK_SECONDS_MAX, "check_same_thread": False}
@@ -264,6 +268,11 @@ def _forget_messages(_session: object) -> None:
 
 def _listen(notifier: Notifier, shutdown_requested: threading.Event, session: Any) -> None:
     if session.get_bind().dialect.name != "sqlite":
+        # Messages of the time without a connection are lost.  Once there is one, all look what has
+        # become of theirs.
+        session.connection()
+        for name in tuple(notifier._listeners):
+            notifier.notify(name)
         listen(notifier, shutdown_requested, session)
         return
     with MESSAGES.listener(notifier._channel, notifier):

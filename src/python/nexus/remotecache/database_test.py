@@ -25,6 +25,7 @@ def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for owner, name in (
         (SqlProvider, "__init__"),
         (SqlProvider, "_create_sqlalchemy_engine"),
+        (SqlProvider, "session"),
         (Notifier, "_listen_for_updates"),
         (Scheduler, "_insert_on_conflict_do_nothing"),
     ):

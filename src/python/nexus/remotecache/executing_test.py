@@ -86,7 +86,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def until_there(place: Path) -> str:
-    """What a file holds, once it is there."""
+    """Read a file, once it is there."""
     while not place.exists():
         os.sched_yield()
     return place.read_text()

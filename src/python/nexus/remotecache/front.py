@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
@@ -28,10 +29,19 @@ from buildgrid.server.exceptions import NotFoundError, ResourceExhaustedError
 from buildgrid.server.monitoring import set_monitoring_bus
 from buildgrid.server.server import Server
 
-from nexus.remotecache import database, execution, front_settings, health, metrics, queueing
+from nexus.remotecache import (
+    database,
+    execution,
+    front_settings,
+    health,
+    metrics,
+    outages,
+    queueing,
+)
 from nexus.remotecache.access import Register
 from nexus.remotecache.audit import Audit
 from nexus.remotecache.authorization import Gate
+from nexus.remotecache.processes import SHOWN
 
 # A message of gRPC is 4 MiB at most, and each call must hold some more than the tree.  A result
 # with a larger tree is refused, which makes it a miss: slow, and right.
@@ -127,12 +137,21 @@ def gated_server(settings: front_settings.Front, configuration: dict[str, Any]) 
     set_auth_manager(
         Gate(register, secret, audit, lambda call: measured.refusals.labels(method=call).inc())
     )
+    looked_at = health.Health(
+        Path(settings.store_socket),
+        Path(settings.disk),
+        Path(settings.certificate),
+        outages.OUTAGE.complaint,
+    )
+    threading.Thread(target=health.watch, args=(looked_at, say), daemon=True).start()
     if settings.metrics_port:
-        looked_at = health.Health(
-            Path(settings.store_socket), Path(settings.disk), Path(settings.certificate)
-        )
         health.serve(measured, looked_at, settings.metrics_address, settings.metrics_port)
     return server
+
+
+def say(text: str) -> None:
+    """Print a line that the server shows as well."""
+    print(f"{SHOWN}{text}", flush=True)
 
 
 def _as_method(writer: Writer) -> Callable[..., None]:

@@ -29,6 +29,10 @@ STORE_SECONDS_MAX: Final = 2.0
 # gone there was nothing left to evict, and nothing is taken any more.
 FREE_BYTES_MIN: Final = 1_000_000_000
 
+# Between two looks of the server at its own health.
+LOOK_SECONDS: Final = 2.0
+NEVER: Final = threading.Event().wait
+
 # For one request, from its first byte to the last of its answer; and requests at once.  A client
 # that drips bytes, or opens connections without end, must not keep a scraper out.
 REQUEST_SECONDS_MAX: Final = 10.0
@@ -38,8 +42,16 @@ REQUESTS_MAX: Final = 16
 class Health:
     """The needs of a server that serves: a store that answers, room, a certificate."""
 
-    def __init__(self, store_socket: Path, disk: Path, certificate: Path) -> None:
+    def __init__(
+        self,
+        store_socket: Path,
+        disk: Path,
+        certificate: Path,
+        scheduling: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Take places, and what says why nothing can be scheduled."""
         self.disk = disk
+        self.scheduling = scheduling
         self.ends = load_all(certificate)[0].not_valid_after_utc
         # One that is stopped still takes connections, so it is asked something.
         self.store = calls.CapabilitiesStub(grpc.insecure_channel(f"unix:{store_socket}"))
@@ -59,7 +71,7 @@ class Health:
             return f"the disk of the store is full: {free} bytes are free, {FREE_BYTES_MIN} needed"
         if self.seconds_left() < 0:
             return f"the certificate expired {self.ends:%Y-%m-%d %H:%M} UTC: start the server again"
-        return ""
+        return self.scheduling()
 
     def free_bytes(self) -> int:
         """The room on the disk."""
@@ -76,6 +88,19 @@ class Health:
     def seconds_left(self) -> float:
         """How long the certificate that was loaded at the start is valid."""
         return (self.ends - datetime.now(UTC)).total_seconds()
+
+
+def watch(
+    health: Health, say: Callable[[str], None], over: Callable[[float], bool] = NEVER
+) -> None:
+    """Say when it could not serve any more, and when it could again, until told to stop."""
+    known = ""
+    while not over(LOOK_SECONDS):
+        complaint = health.complaint()
+        # The reason may have a number in it that changes each time.
+        if bool(complaint) != bool(known):
+            say(f"cannot serve now: {complaint}" if complaint else "can serve again")
+        known = complaint
 
 
 def serve(metrics: Metrics, health: Health, address: str, port: int) -> WSGIServer:

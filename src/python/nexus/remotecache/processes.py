@@ -31,6 +31,9 @@ STOP_SECONDS_MAX: Final = 15.0
 
 LOG_TAIL_BYTES: Final = 2000
 
+# How a line begins that is for the operator as well, and not for the log alone.
+SHOWN: Final = "remote_cache: "
+
 # The part of each process's log that is kept: days of a quiet server, an hour of trouble.
 LOG_BYTES_MAX: Final = 8 * 1024 * 1024
 LOGS_KEPT: Final = 3
@@ -102,6 +105,10 @@ def _write_log(process: subprocess.Popen[bytes], path: Path) -> None:
         for line in lines:
             text = line.decode(errors="replace").rstrip("\n")
             handler.emit(logging.LogRecord("", 0, "", 0, text, (), None))
+            if text.startswith(SHOWN):
+                # A terminal that is closed must not end the process whose log it is either.
+                with contextlib.suppress(OSError, ValueError):
+                    print(text, file=sys.stderr, flush=True)
 
 
 # The signals that ask these programs to end: a closed terminal, Ctrl-C, any other process.

@@ -201,7 +201,7 @@ def no_number(_place: Path, _stack: ExitStack) -> list[str]:
         (quota_of_one_blob, CONFIG, "--quota: '1M' is too small; expected 200M to 1000T"),
         (quota_of_everything, CONFIG, "--quota: '999999999999T' is too large; expected 200M to"),
         (restless_workers, CONFIG, "--worker-seconds: '1' is not a whole number in 5..3600"),
-        (keys_half_gone, CONFIG, "ca.key: is not a PEM key without password; if it cannot be"),
+        (keys_half_gone, CONFIG, "ca.key: is not a PEM key without password; expected RSA"),
         (something_else, CONFIG, "holds something else; give an empty folder, or a new one"),
         (other_version, CONFIG, "is a server's of 'format 1'; this version has 'format 2'"),
         (without_scopes, CONFIG, "is of an earlier version, whose keys know no scopes; delete"),
