@@ -54,11 +54,13 @@ _NAMES: Final = (
     "ReplaceOrWithAnd",
     "ReplaceBreakWithContinue",
     "ReplaceContinueWithBreak",
-    "ExceptionReplacer",
     "NumberReplacer",
     "ZeroIterationForLoop",
 )
 _LEAVE_OUT: Final = "LeaveOutStatement"
+# Of our own: cosmic-ray's knows no exceptions of modules, such as `asyncio.CancelledError`.
+_EXCEPTION: Final = "ExceptionReplacer"
+_NO_EXCEPTION: Final = "CosmicRayTestingException"
 # An operator that makes two changes of one place: each has a name of its own, so that a draw may
 # take either.
 _VARIANTS: Final = {"NumberReplacer": ("NumberReplacer+1", "NumberReplacer-1")}
@@ -78,6 +80,9 @@ def python_changes(path: str, source: str) -> list[Change]:
     for number, node in enumerate(_nodes(get_ast(source))):
         if _is_statement(node):
             changes.append(_change(path, source, node.start_pos, _LEAVE_OUT, number, 0))
+        if node.type == "except_clause":
+            for index, caught in enumerate(_exceptions(node)):
+                changes.append(_change(path, source, caught.start_pos, _EXCEPTION, number, index))
         for name, operator in operators:
             for index, (start, _) in enumerate(operator.mutation_positions(node)):
                 changes.append(_change(path, source, start, name, number, index))
@@ -97,7 +102,10 @@ def _applied(source: str, name: str, number: int, index: int) -> str:
     node = next(node for at, node in enumerate(_nodes(tree)) if at == number)
     if name == _LEAVE_OUT:
         first, last = node.start_pos, node.end_pos
-        return _without(source, first, last)
+        return _replaced(source, first, last, "pass")
+    if name == _EXCEPTION:
+        caught = _exceptions(node)[index]
+        return _replaced(source, caught.start_pos, caught.end_pos, _NO_EXCEPTION)
     changed = OperatorProvider()[name]().mutate(node, index)
     siblings = node.parent.children
     siblings[siblings.index(node)] = changed
@@ -145,8 +153,17 @@ def _is_statement(node: Any) -> bool:
     return bool(is_call or node.type == "await")
 
 
-def _without(source: str, first: tuple[int, int], last: tuple[int, int]) -> str:
+def _exceptions(node: Any) -> list[Any]:
+    """List what an `except` names, be it one or several in brackets."""
+    caught = node.children[1]
+    if caught.type != "atom":
+        return [caught]
+    inside = caught.children[1]
+    return list(inside.children[::2]) if inside.type == "testlist_comp" else [inside]
+
+
+def _replaced(source: str, first: tuple[int, int], last: tuple[int, int], text: str) -> str:
     lines = source.splitlines(keepends=True)
     before = "".join(lines[: first[0] - 1]) + lines[first[0] - 1][: first[1]]
     after = lines[last[0] - 1][last[1] :] + "".join(lines[last[0] :])
-    return f"{before}pass{after}"
+    return f"{before}{text}{after}"

@@ -31,6 +31,19 @@ def made(source: str) -> set[str]:
         ("def f():\n    raise E(\n        1\n    )\n", "def f():\n    pass\n"),
         ("for a in b:\n    break\n", "for a in b:\n    continue\n"),
         ("for a in b:\n    c\n", "for a in []:\n    c\n"),
+        *(
+            (f"try:\n    a\nexcept {before}:\n    b\n", f"try:\n    a\nexcept {after}:\n    b\n")
+            for before, after in (
+                ("A", "CosmicRayTestingException"),
+                ("A as e", "CosmicRayTestingException as e"),
+                ("(A)", "(CosmicRayTestingException)"),
+                ("(A, B)", "(A, CosmicRayTestingException)"),
+                ("a.A as e", "CosmicRayTestingException as e"),
+                ("a.b.A", "CosmicRayTestingException"),
+                ("(A, b.c.B) as e", "(A, CosmicRayTestingException) as e"),
+                ("(b.c.B, A)", "(CosmicRayTestingException, A)"),
+            )
+        ),
     ],
 )
 def test_a_change_of_each_kind(source: str, expected: str) -> None:
@@ -50,6 +63,7 @@ def test_a_change_of_each_kind(source: str, expected: str) -> None:
         'if __name__ == "__main__":\n    main(1)\n',
         '"""Text."""\n',
         "x = y\n",
+        "try:\n    a\nexcept:\n    b\n",
     ],
 )
 def test_what_has_no_behaviour_is_left_alone(source: str) -> None:
