@@ -64,6 +64,9 @@ class FakeLink:
     def take_request(self) -> None:
         self.asked.append("take")
 
+    def release(self) -> None:
+        self.asked.append("release")
+
 
 @dataclass
 class FakeCalls:
