@@ -198,6 +198,7 @@ def _mistakes() -> dict[str, tuple[list[str], str]]:
         "image is a folder": ([*node, "--image=system={0}"], "Is a directory"),
         "image is empty": ([*node, "--image=system=/dev/null"], "/dev/null is empty"),
         "image unused": ([*node, system, other], "'other' is used by no machine"),
+        "world unused": ([*world, system, other, "--image=m={0}/x"], "'m' is used by no machine"),
         "nothing expected": (["--node", "{0}/node.toml", system], "expects nothing proves nothing"),
         "image is not an ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
         "image without end": ([*node, "--image=system=/dev/zero"], "/dev/zero is larger than"),

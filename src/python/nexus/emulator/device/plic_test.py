@@ -80,3 +80,40 @@ def test_registers_read_back() -> None:
     assert plic.read(S_ENABLE + 12, 4) == 0
     plic.set_source(95, True)
     assert plic.read(0x1008, 4) == 1 << 31
+
+
+def test_each_word_of_enabled_sources_is_written_by_itself() -> None:
+    plic, _ = make()
+    places = [first + at for first in (M_ENABLE, S_ENABLE) for at in (0, 4, 8)]
+    ones = dict.fromkeys(places, 0xFFFF_FFFF) | {M_ENABLE: 0xFFFF_FFFE, S_ENABLE: 0xFFFF_FFFE}
+    for place in places:
+        plic.write(place, 4, 0xFFFF_FFFF)
+    assert {place: plic.read(place, 4) for place in places} == ones
+    for place in places:
+        plic.write(place, 4, 0)
+        assert {at: plic.read(at, 4) for at in places} == ones | {place: 0}
+        plic.write(place, 4, 0xFFFF_FFFF)
+    for place in places:
+        for bit in (1, 31):
+            plic.write(place, 4, 1 << bit)
+            assert {at: plic.read(at, 4) for at in places} == ones | {place: 1 << bit}
+        plic.write(place, 4, 0xFFFF_FFFF)
+
+
+def test_each_word_of_pending_sources_shows_its_own() -> None:
+    plic, _ = make()
+    for source in (1, 31, 32, 63, 64, 95):
+        plic.set_source(source, True)
+        found = [plic.read(0x1000 + at, 4) for at in (0, 4, 8, 12)]
+        assert found == [1 << source % 32 if at == source // 32 else 0 for at in range(4)]
+        plic.set_source(source, False)
+
+
+def test_a_write_to_what_shows_pending_sources_changes_nothing() -> None:
+    plic, lines = make()
+    plic.write(M_ENABLE, 4, 0xFFFF_FFFE)
+    plic.write(0x1000, 4, 1 << 3)
+    assert (plic.read(0x1000, 4), lines) == (0, [False, False])
+    plic.set_source(3, True)
+    plic.write(0x1000, 4, 0)
+    assert (plic.read(0x1000, 4), lines) == (1 << 3, [True, False])

@@ -107,3 +107,32 @@ def test_any_cuts_in_any_order_with_repeats_give_the_bytes(
         for at, piece in data.draw(st.permutations(pieces + extra))
     )
     assert came == sent
+
+
+def test_a_listener_may_answer_one_syn_with_two_numbers_and_the_last_counts() -> None:
+    connections = opened()
+    assert connections.take("B", segment(900, flags=SYN | ACK, back=True)) is not None
+    found = connections.take("B", segment(901, b"xyz", back=True))
+    assert found is not None
+    connection, way, data = found
+    assert (data, connection.number, way.first_sequence) == (b"xyz", 1, 901)
+    # Once bytes have come, a late copy of the first answer begins nothing anew.
+    connections.take("B", segment(500, flags=SYN | ACK, back=True))
+    found = connections.take("B", segment(904, b"more", back=True))
+    assert found is not None
+    assert (found[2], found[1].next_sequence) == (b"more", 908)
+
+
+def test_a_way_whose_beginning_was_not_captured_begins_with_its_first_segment() -> None:
+    connections = Connections()
+    assert connections.take("A", segment(99, flags=SYN)) is not None
+    found = connections.take("B", segment(700, b"late", back=True))
+    assert found is not None
+    assert (found[2], found[1].first_sequence, found[1].next_sequence) == (b"late", 700, 704)
+
+
+def test_a_segment_of_a_connection_that_was_not_seen_to_begin_is_none() -> None:
+    connections = Connections()
+    for flags in (0, ACK, SYN | ACK):
+        assert connections.take("A", segment(100, b"abc", flags=flags)) is None
+    assert connections.all == []

@@ -91,3 +91,43 @@ def test_no_more_methods_are_kept_than_calls(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(1, 5):
         heard.say(0, mux.Data(1, encode_call(RESOLVE, number, 1000, PARAMS)), 0)
     assert list(heard.session._methods) == [(0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "shown"),
+    [
+        (Status.OK, REPLY, "ok, not_found"),
+        (Status.OK, REPLY[:4] + b"\xee" + REPLY[5:], "ok, 238"),
+        (Status.OK, REPLY[:4], "ok"),
+        (Status.FAILED, b"", "failed"),
+    ],
+)
+def test_the_status_inside_an_answer_is_named_or_a_number(
+    status: Status, payload: bytes, shown: str
+) -> None:
+    heard = Heard("gateway")
+    heard.say(0, mux.Data(1, FRAMES[0]), 0)
+    [answer] = heard.say(1, mux.Data(1, Response(status, NAME, payload).encode()), 1_999)
+    assert answer.text == f"samgrd resolve_status #{NAME}: {shown} after 1 us"
+    assert answer.values["status"] == shown
+
+
+def test_calls_of_both_sides_and_of_one_number_are_apart() -> None:
+    heard = Heard("gateway")
+    list(heard.session._stream(1, mux.Open(2, 0, "gateway"), 0))
+    heard.say(0, mux.Data(1, FRAMES[0]), 0)
+    heard.say(1, mux.Data(2, FRAMES[0]), 1_000)
+    [of_peer] = heard.say(0, mux.Data(2, FRAMES[2]), 4_000)
+    [of_own] = heard.say(1, mux.Data(1, FRAMES[2]), 9_000)
+    assert (of_peer.values["latency_ns"], of_own.values["latency_ns"]) == (3_000, 9_000)
+    [again] = heard.say(1, mux.Data(1, FRAMES[2]), 9_000)
+    assert again.text == f"? ? #{NAME}: refused after 0 us", "an answer answers once"
+
+
+def test_no_more_calls_are_kept_than_a_peer_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_CALLS_MAX", 2)
+    heard = Heard("gateway")
+    for number in range(1, 4):
+        request = Request(1, number, 1000, RESOLVE.request(PARAMS)).encode()
+        heard.say(0, mux.Data(1, request), 0)
+    assert [name for _, name in heard.session._calls] == [1, 2]
