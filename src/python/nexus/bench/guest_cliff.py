@@ -15,11 +15,13 @@ from nexus.bench.guest_setup import (
     MACHINE_HANDLER,
     OPEN,
     PAGED,
+    PENDING,
     PLIC,
     SSTC,
     SUPERVISOR_HANDLER,
     TO_SUPERVISOR,
     TO_USER,
+    TRANSMITTER,
 )
 from nexus.bench.guest_workload import Workload
 
@@ -143,6 +145,19 @@ _FAULTS: Final = f"""
 faults_end: j finish
 """
 
+# As many bytes as operations, each in a block of its own: QEMU interrupts between blocks.
+_BYTES: Final = f"""
+{TRANSMITTER}
+round: li t0, {OPERATIONS}
+byte: sb t3, 0(s1)
+    addi t0, t0, -1
+    bnez t0, byte
+    addi s11, s11, -1
+    bnez s11, round
+    sb zero, 1(s1)
+    j finish
+"""
+
 _S: Final = OPEN + TO_SUPERVISOR
 _DELEGATED: Final = "li t0, 0x222\n csrw mideleg, t0"
 
@@ -205,6 +220,18 @@ STORMS: Final[Mapping[str, Workload]] = {
     ),
     "plic claim and complete": _storm(PLIC, "lw t0, 0(s1)\n sw t0, 0(s1)\n"),
     "fw_cfg bytes": _storm(FW_CFG, "lbu t0, 0(s1)\n addi s10, s10, 1\n"),
+    "uart: modem status, enabled interrupts": _storm(
+        "li s1, 0x10000000", "lbu t0, 6(s1)\n lbu t0, 1(s1)\n"
+    ),
+    "uart: a byte, and its interrupt": Workload(lambda: _BYTES, 4000, is_compute=False),
+    "virtio: interrupt status and acknowledgement": _storm(
+        "li s1, 0x10003000\n li s2, 1", "lw t0, 0x60(s1)\n sw s2, 0x64(s1)\n"
+    ),
+    "rtc: the time": _storm("li s1, 0x101000", "lwu t0, 0(s1)\n lwu t1, 4(s1)\n"),
+    "an access that no device answers": _storm(
+        OPEN + MACHINE_HANDLER + "li s1, 0x18000000", "lw t0, 0(s1)\n", rounds=40_000
+    ),
+    "wfi with something pending": _storm(PENDING, "wfi\n", rounds=40_000),
     "misaligned across pages": _storm(
         "li s1, 0x80900ffd", "ld t0, 0(s1)\n addi t0, t0, 1\n sd t0, 0(s1)\n"
     ),

@@ -112,3 +112,40 @@ FW_CFG: Final = """
     li t0, 0x1900
     sh t0, 8(s1)
 """
+
+# The transmitter interrupts machine mode; t3 is a byte that no checksum has.
+TRANSMITTER: Final = """
+    li t0, 0x0c000028
+    li t1, 1
+    sw t1, 0(t0)
+    li t0, 0x0c002000
+    li t1, 0x400
+    sw t1, 0(t0)
+    li s1, 0x10000000
+    li s2, 0x0c200004
+    li t3, 10
+    li t0, 2
+    sb t0, 1(s1)
+    li t0, 0x800
+    csrw mie, t0
+    j ready
+.align 4
+handler: lw t5, 0(s2)
+    lbu t6, 2(s1)
+    sw t5, 0(s2)
+    addi s10, s10, 1
+    mret
+ready:
+    la t0, handler
+    csrw mtvec, t0
+    csrrsi zero, mstatus, 8
+"""
+
+# A software interrupt is pending and enabled, and never taken.
+PENDING: Final = """
+    li t0, 0x02000000
+    li t1, 1
+    sw t1, 0(t0)
+    li t0, 8
+    csrw mie, t0
+"""

@@ -15,6 +15,7 @@ from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE, native_interpreter
 from nexus.emulator.program_support import program
+from nexus.emulator.random_device_cases import random_devices
 from nexus.emulator.random_harts_cases import random_harts
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
@@ -57,6 +58,16 @@ def test_they_agree_on_protection_shared_pages_and_registers(seed: int, pauses: 
     _agree(program(random_kernel(seed)), pauses)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    harts=st.integers(1, 2),
+    pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
+)
+def test_they_agree_on_registers_of_devices(seed: int, harts: int, pauses: list[int]) -> None:
+    _agree(program(random_devices(seed)), pauses, harts=harts)
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     harts=st.integers(2, 8),
@@ -91,11 +102,14 @@ def _agree(kernel: bytes, pauses: list[int], cpu: Cpu = RV64IMAC, harts: int = 1
             harts=harts,
             ram_bytes=RAM_BYTES,
             cpu=cpu,
+            entropy=bytes,
             engine="native",
             native_blob=native_interpreter(),
         )
     )
-    reference = Machine(MachineOptions(kernel=kernel, harts=harts, ram_bytes=RAM_BYTES, cpu=cpu))
+    reference = Machine(
+        MachineOptions(kernel=kernel, harts=harts, ram_bytes=RAM_BYTES, cpu=cpu, entropy=bytes)
+    )
     for pause in pauses:
         native.run(native.now_ns + pause * _NS_PER_INSTRUCTION)
     reference.run(sum(pauses) * _NS_PER_INSTRUCTION)

@@ -102,6 +102,15 @@ class SharesDevices(Protocol):
     def share_files(self, files: fw.FwCfg) -> None:
         """Serve the selected item of fw_cfg."""
 
+    def share_virtio(self, slot: int, transport: VirtioMmio) -> None:
+        """Serve the status, and interrupts and their acknowledgement."""
+
+    def share_rtc(self, rtc: Rtc, epoch_ns: int) -> None:
+        """Serve the time, of a machine that was switched on at `epoch_ns`."""
+
+    def share_bus(self, bus: Bus) -> None:
+        """Know the addresses at which no device answers."""
+
 
 def attach_devices(
     bus: Bus,
@@ -135,8 +144,8 @@ def attach_devices(
     net, rng, slots = _virtio(ram, hart, irq, drives, mac, entropy)
     hart.is_connected = lambda: net is not None and net.transport.is_live
     files = fw.FwCfg(fw_cfg, ram, harts.count)
-    _share(hart, harts, uart, plic, files)
-    rtc = Rtc(lambda: epoch_s * NS_PER_S + hart.ticks * NS_PER_TICK, irq(RTC_IRQ), stop)
+    epoch_ns = epoch_s * NS_PER_S
+    rtc = Rtc(lambda: epoch_ns + hart.ticks * NS_PER_TICK, irq(RTC_IRQ), stop)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))
@@ -148,6 +157,12 @@ def attach_devices(
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
     bus.attach(RTC_BASE, RTC_BYTES, rtc, (4, 8))
     bus.attach(ROM_BASE, ROM_BYTES, Rom(rom), (1, 2, 4, 8))
+    if isinstance(hart, SharesDevices):
+        _share(hart, harts, uart, plic, files)
+        for slot, transport in slots.items():
+            hart.share_virtio(slot, transport)
+        hart.share_rtc(rtc, epoch_ns)
+        hart.share_bus(bus)
     stateful: list[Stateful] = [uart, plic, finisher, files]
     stateful += [device for device in (rng, net) if device is not None]
     stateful += [*_stateful_of(drives, slots), rtc]
@@ -195,10 +210,8 @@ def _stateful_of(
         yield from slots[slot].queues
 
 
-def _share(hart: Hart, harts: Harts, uart: Uart, plic: Plic, files: fw.FwCfg) -> None:
+def _share(hart: SharesDevices, harts: Harts, uart: Uart, plic: Plic, files: fw.FwCfg) -> None:
     """Let an engine serve the registers that guests use all the time."""
-    if not isinstance(hart, SharesDevices):
-        return
     hart.share_uart(uart)
     if harts.count == 1:
         hart.share_plic(plic)

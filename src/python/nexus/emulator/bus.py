@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from nexus.core.record import dataclass
@@ -44,6 +45,11 @@ class Bus:
         for other in self._regions:
             assert base + length <= other.base or other.base + other.length <= base
         self._regions.append(Region(base, length, device, sizes))
+
+    @property
+    def regions(self) -> Sequence[Region]:
+        """Where devices answer; no two of them overlap."""
+        return self._regions
 
     def read(self, address: int, size: int) -> int:
         """Read a device register.

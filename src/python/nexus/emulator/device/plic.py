@@ -8,7 +8,9 @@ decides what interrupts it, not what it can claim.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
+
+from nexus.emulator.device.words import Words
 
 SOURCES: Final = 96  # Including source 0, which does not exist.
 CONTEXTS: Final = 2  # The contexts of one hart.
@@ -33,16 +35,6 @@ PRIORITIES: Final = THRESHOLDS + CONTEXTS
 WORDS: Final = PRIORITIES + SOURCES
 # The contexts of further harts come behind: a bit set and a threshold each.
 _FURTHER: Final = GROUPS + 1
-
-
-class Words(Protocol):
-    """A list, or the memory that an engine shares."""
-
-    def __getitem__(self, index: int, /) -> int:
-        """Read a word."""
-
-    def __setitem__(self, index: int, value: int, /) -> None:
-        """Write a word, a number in 0..2**64-1."""
 
 
 def _set_of(first: int) -> property:

@@ -17,10 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-_TIME_LOW, _TIME_HIGH, _ALARM_LOW, _ALARM_HIGH = 0x00, 0x04, 0x08, 0x0C
+from nexus.emulator.device.words import WordAt, Words
+
+TIME_LOW, TIME_HIGH, _ALARM_LOW, _ALARM_HIGH = 0x00, 0x04, 0x08, 0x0C
 _ENABLED, _CLEAR_ALARM, _ARMED, _CLEAR_INTERRUPT = 0x10, 0x14, 0x18, 0x1C
 _M32: Final = (1 << 32) - 1
 _M64: Final = (1 << 64) - 1
+
+# An engine may share how far the clock is ahead of the machine's time, and the half that is kept.
+OFFSET, HIGH = range(2)
+WORDS: Final = 2
 
 # Behind the registers is nothing.
 LENGTH: Final = 0x24
@@ -54,12 +60,20 @@ class Rtc:
         self._machine_ns = machine_ns
         self._set_irq = set_irq
         self._alarm_changed = alarm_changed
-        self._offset = 0
-        self._high = 0
+        self._words: Words = [0] * WORDS
         self._alarm = 0
         self._is_armed = False
         self._is_pending = False
         self._is_enabled = False
+
+    _offset = WordAt(OFFSET)
+    _high = WordAt(HIGH)
+
+    def share(self, words: Words) -> None:
+        """Keep the two words here from now on."""
+        for index in range(WORDS):
+            words[index] = self._words[index]
+        self._words = words
 
     def restored(self) -> None:
         """The interrupt line is part of what the PLIC restores."""
@@ -85,12 +99,12 @@ class Rtc:
         """Read a register, or two."""
         if size == 8:
             return self.read(offset, 4) | self.read(offset + 4, 4) << 32
-        if offset == _TIME_LOW:
+        if offset == TIME_LOW:
             now = self._now
             self._high = now >> 32
             return now & _M32
         return {
-            _TIME_HIGH: self._high,
+            TIME_HIGH: self._high,
             _ALARM_LOW: self._alarm & _M32,
             _ALARM_HIGH: self._alarm >> 32,
             _ENABLED: int(self._is_enabled),
@@ -102,9 +116,9 @@ class Rtc:
         if size == 8:
             self.write(offset, 4, value & _M32)
             self.write(offset + 4, 4, value >> 32)
-        elif offset == _TIME_LOW:
+        elif offset == TIME_LOW:
             self._set(self._now & ~_M32 | value)
-        elif offset == _TIME_HIGH:
+        elif offset == TIME_HIGH:
             self._set(self._now & _M32 | value << 32)
         elif offset == _ALARM_LOW:
             self._alarm = self._alarm & ~_M32 | value

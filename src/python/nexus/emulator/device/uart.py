@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
+from nexus.emulator.device.words import FlagAt, WordAt, Words
+
 # Unread output beyond this is dropped and counted: a chatty guest must not grow the host.
 OUTPUT_BYTES_MAX: Final = 1 << 24
 # Typed input that the guest has not read; more is refused.
@@ -37,6 +39,12 @@ IIR_CTI: Final = 0xC
 IIR_FIFO: Final = 0xC0
 
 FIFO_BYTES: Final = 16
+# The state as words, so that an engine can serve registers itself: IER, whether the transmitter has
+# emptied since IIR said so, FCR, LCR, MCR, SCR, what the receiver reads without a FIFO, whether
+# there was an overrun, and how many bytes were received and not read.
+(ENABLED, EMPTIED, FIFOS, LINE, MODEM, SCRATCH, HOLDING, OVERRUN, RECEIVED) = range(9)
+WORDS: Final = RECEIVED + 1
+
 # How many received bytes interrupt, by the two upper bits of FCR.
 _TRIGGERS: Final = (1, 4, 8, 14)
 
@@ -66,18 +74,28 @@ class Uart:
         self._output = bytearray()
         self._input = bytearray()  # Typed, and not received yet.
         self._received = bytearray()
-        self._holding = 0  # The receiver's buffer register while there is no FIFO.
-        self._is_overrun = False
-        self._transmit_pending = False
-        self._interrupt_enable = 0
-        self._fifo_control = 0
-        self._line_control = 0
+        self._words: Words = [0] * WORDS
         self._modem_control = 8
-        self._scratch = 0
         self._divisor = 12
+
+    _interrupt_enable = WordAt(ENABLED)
+    _transmit_pending = FlagAt(EMPTIED)
+    _fifo_control = WordAt(FIFOS)
+    _line_control = WordAt(LINE)
+    _modem_control = WordAt(MODEM)
+    _scratch = WordAt(SCRATCH)
+    _holding = WordAt(HOLDING)  # The receiver's buffer register while there is no FIFO.
+    _is_overrun = FlagAt(OVERRUN)
+
+    def share(self, words: Words) -> None:
+        """Keep the state here from now on."""
+        for index in range(WORDS):
+            words[index] = self._words[index]
+        self._words = words
 
     def restored(self) -> None:
         """The interrupt line is part of what the PLIC restores."""
+        self._words[RECEIVED] = len(self._received)
 
     def take_output(self) -> bytes:
         """The bytes that the guest wrote since the last call."""
@@ -93,22 +111,19 @@ class Uart:
         return len(accepted)
 
     @property
-    def line_status(self) -> int:
+    def _line_status(self) -> int:
         """Read LSR; reading it clears an overrun."""
         overrun = LSR_OE if self._is_overrun else 0
         return LSR_IDLE | overrun | (LSR_DR if self._received else 0)
 
     @property
     def quiet_room(self) -> int:
-        """How many bytes can be transmitted without anything but the console noticing."""
+        """How many bytes would go to the console, written to THR."""
         is_special = self._line_control & LCR_DLAB or self._modem_control & MCR_LOOP
-        if is_special or self._interrupt_enable & IER_THRI:
-            return 0
-        return OUTPUT_BYTES_MAX - len(self._output)
+        return 0 if is_special else OUTPUT_BYTES_MAX - len(self._output)
 
     def transmitted(self, data: bytes) -> None:
-        """The bytes that were transmitted while there was `quiet_room` for them."""
-        self._transmit_pending = True
+        """Take bytes that an engine transmitted while there was `quiet_room` for them."""
         self._output += data
 
     def read(self, offset: int, size: int) -> int:
@@ -120,7 +135,7 @@ class Uart:
         if offset == IIR_FCR:
             return self._identify()
         if offset == LSR:
-            status, self._is_overrun = self.line_status, False
+            status, self._is_overrun = self._line_status, False
             self._update()
             return status
         return {
@@ -226,4 +241,5 @@ class Uart:
         depth = FIFO_BYTES if self._has_fifo else 1
         while self._input and len(self._received) < depth and not self._modem_control & MCR_LOOP:
             self._arrive(self._input.pop(0))
+        self._words[RECEIVED] = len(self._received)
         self._set_irq(self._interrupt_code() != IIR_NONE)

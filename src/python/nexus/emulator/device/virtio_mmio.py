@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 from nexus.emulator.device.virtqueue import QUEUE_SIZE_MAX, QueueError, VirtQueue
+from nexus.emulator.device.words import WordAt, Words
 from nexus.emulator.memory import Ram
 
 MAGIC: Final = 0x7472_6976
@@ -30,6 +31,10 @@ SLOT_BYTES: Final = 0x200
 (R_FEATURES, R_FEATURES_SEL, R_ACCEPTED, R_ACCEPTED_SEL) = (0x10, 0x14, 0x20, 0x24)
 (R_QUEUE_SEL, R_QUEUE_MAX, R_QUEUE_SIZE, R_QUEUE_READY) = (0x30, 0x34, 0x38, 0x44)
 (R_NOTIFY, R_INTERRUPT, R_ACKNOWLEDGE, R_STATUS) = (0x50, 0x60, 0x64, 0x70)
+# An engine may share two registers of each slot: R_STATUS and R_INTERRUPT.
+STATUS_WORD, INTERRUPT_WORD = range(2)
+WORDS: Final = 2
+
 # Ring addresses: offset of the low half -> attribute of the queue.
 _RINGS: Final = {0x80: "descriptors", 0x90: "available", 0xA0: "used"}
 _SHARED_MEMORY: Final = (0xB0, 0xB4, 0xB8, 0xBC)  # No regions: length and base read as -1.
@@ -81,12 +86,20 @@ class VirtioMmio:
         self._backend = backend
         self._set_irq = set_irq
         self.queues = [VirtQueue(ram) for _ in range(backend.queue_count)]
-        self._status = 0
-        self._interrupt = 0
+        self._words: Words = [0] * WORDS
         self._accepted = 0
         self._features_sel = 0
         self._accepted_sel = 0
         self._queue_sel = 0
+
+    _status = WordAt(STATUS_WORD)
+    _interrupt = WordAt(INTERRUPT_WORD)
+
+    def share(self, words: Words) -> None:
+        """Keep the two words here from now on."""
+        for index in range(WORDS):
+            words[index] = self._words[index]
+        self._words = words
 
     def restored(self) -> None:
         """The interrupt line is part of what the PLIC restores."""

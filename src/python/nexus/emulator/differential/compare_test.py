@@ -95,7 +95,7 @@ def test_all_kinds_are_drawn() -> None:
 
 
 def test_no_question_about_layouts_asks_for_an_access_across_pages() -> None:
-    """Of such an access QEMU and the specification leave open which entries it has to match."""
+    """QEMU and the specification leave open which entries such an access has to match."""
     asked = [layout(random.Random(seed), seed).asks.split() for seed in range(2_000)]
     doubles = [int(address.rstrip(","), 16) for name, address, *_ in asked if name in ("ld", "sd")]
     assert any(address % 8 for address in doubles)

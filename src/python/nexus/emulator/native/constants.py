@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Final
 
 from nexus.emulator import board, memory, observe, turn_words
-from nexus.emulator.device import clint, fw_cfg, plic, uart
+from nexus.emulator.device import clint, fw_cfg, plic, rtc, uart, virtio_mmio
 from nexus.emulator.isa import cpu
 from nexus.emulator.native import layout
 from nexus.emulator.reference import chain, clock, csr, mmu, pmp, state, trap
@@ -33,6 +33,8 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(clint, "CLINT_"),
     **_numbers(fw_cfg, "FW_CFG_"),
     **_numbers(plic, "PLIC_"),
+    **_numbers(rtc, "RTC_"),
+    **_numbers(virtio_mmio, "VIRTIO_"),
     **_numbers(turn_words),
     "CHAIN_DOUBTED": chain.DOUBTED,
     # The answer of `next_ready` where it has no number.

@@ -129,7 +129,6 @@ class NativeHart(DeviceHart):
         state[layout.TICKS_END] = self._end + state[s.IDLE]
         uart = self._uart
         if uart is not None:
-            state[layout.UART_STATUS] = uart.line_status
             state[layout.UART_ROOM] = min(uart.quiet_room, layout.UART_OUTPUT_BYTES)
         state[layout.CUT] = 0
         self._code.enter(self._words.address, self._left)

@@ -32,7 +32,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from nexus.emulator.board import VIRTIO_SLOTS
 from nexus.emulator.device.plic import WORDS as PLIC_WORDS
+from nexus.emulator.device.rtc import WORDS as RTC_WORDS
+from nexus.emulator.device.uart import WORDS as UART_WORDS
+from nexus.emulator.device.virtio_mmio import WORDS as VIRTIO_WORDS
 from nexus.emulator.reference.state import STATE_WORDS
 
 # Private state words.
@@ -67,7 +71,6 @@ from nexus.emulator.reference.state import STATE_WORDS
     FRESH,  # Nonzero: return with Exit.PAGE when a page is decoded for the first time ...
     FRESH_PAGE,  # ... whose number in RAM is this.
     PHYSICAL,  # Where the last access that was not to RAM went.
-    UART_STATUS,  # The present value of the UART's line status register.
     UART_ROOM,  # Bytes that may be transmitted before Python has to look, and those so far ...
     UART_COUNT,
     UART_OUTPUT,  # ... which are at this host address.
@@ -76,6 +79,9 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_BYTES,  # and how many there are.
     ALONE,  # Nonzero if there is one hart: the interrupt controller has its lines alone then.
     TURNS,  # Host address of the harts whose turn it is not (`turn_words.py`); 0 if there are none.
+    REGIONS,  # Host address of where devices answer, and how many regions there are:
+    REGION_COUNT,  # three words each, the first address, the length, the sizes of accesses.
+    RTC_EPOCH,  # When the machine was switched on, in ns since 1970.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
     # Words of an observer; see `native/stops.py`.
     REPORTS,  # Nonzero: leave traps and interrupts to Python, which reports them.
@@ -87,7 +93,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     STOP_PLACE_COUNT,
     WATCHES,  # Host address of the data to watch, and how much there is:
     WATCH_COUNT,  # three words each, first and last address and the accesses, as in `observe.py`.
-) = range(STATE_WORDS, STATE_WORDS + 48)
+) = range(STATE_WORDS, STATE_WORDS + 50)
 
 # Two words for each bank: mode and satp.
 KEYS: Final = WATCH_COUNT + 1
@@ -98,7 +104,11 @@ STOP_BITS: Final = KEYS + 2 * BANK_COUNT
 STOP_BIT_WORDS: Final = 32
 # The interrupt controller's words: see `device/plic.py`.
 PLIC: Final = STOP_BITS + STOP_BIT_WORDS
-STATE_BYTES: Final = 8 * (PLIC + PLIC_WORDS)
+# Words of the other devices, in the order in which these name them; virtio's slot by slot.
+UART: Final = PLIC + PLIC_WORDS
+RTC: Final = UART + UART_WORDS
+VIRTIO: Final = RTC + RTC_WORDS
+STATE_BYTES: Final = 8 * (VIRTIO + VIRTIO_SLOTS * VIRTIO_WORDS)
 
 # A key's mode word that belongs to no context.
 NO_CONTEXT: Final = (1 << 64) - 1
@@ -179,4 +189,4 @@ class Exit(IntEnum):
 # The source of generated code as a digest, which `table.py` computes: any other product is
 # refused.  It is written here because to compute it takes a tenth of a start.  No product is made
 # while it is wrong; a test says what it has to be.
-MADE_FROM: Final = bytes.fromhex("e82295dbc1daea7a4bab6c6b6ba06bac0c94bdceb5375d11a33d0dacd4e1d1f9")
+MADE_FROM: Final = bytes.fromhex("1d11b259656b73e918da35f02c3fbbb57a2925107419f025cf7f4e72ae0c9d67")

@@ -18,11 +18,8 @@ def load_device():
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     if physical & (length - 1):
         become(ask_to_load)
-    if physical == UART_BASE + UART_REGISTER_LSR and length == 1:
-        state[RESULT] = state[UART_STATUS]
-        if state[UART_STATUS] & UART_REGISTER_LSR_OE:
-            become(ask_to_load)  # Reading it clears that.
-        become(finish_load)
+    if physical - UART_BASE < 8:
+        become(load_uart)
     if physical - CLINT_BASE < 0x10000:
         become(load_clint)
     if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
@@ -38,6 +35,21 @@ def load_device():
         state[FILE_POSITION] = place + length
         state[RESULT] = get(state[FILE_HOST] + place, length)
         become(finish_load)
+    if physical - VIRTIO_BASE < VIRTIO_SLOTS * VIRTIO_STRIDE and length == 4:
+        words = VIRTIO + VIRTIO_WORDS * (physical - VIRTIO_BASE >> 12)
+        if physical & 0xfff == VIRTIO_R_INTERRUPT:
+            state[RESULT] = state[words + VIRTIO_INTERRUPT_WORD]
+            become(finish_load)
+        if physical & 0xfff == VIRTIO_R_STATUS:
+            state[RESULT] = state[words + VIRTIO_STATUS_WORD]
+            become(finish_load)
+    if physical - RTC_BASE <= RTC_TIME_HIGH and length >= 4:
+        state[RESULT] = rtc_read(physical - RTC_BASE, length, left)
+        become(finish_load)
+    if not answers(physical, length):
+        state[PC] = pc()
+        enter_trap(CAUSE_LOAD_ACCESS, state[ACCESS], left)
+        become(after_trap)
     become(ask_to_load)
 
 def store_device():
@@ -47,13 +59,8 @@ def store_device():
     if physical & (length - 1):
         become(ask_to_store)
     value = state[u8[slot + SLOT_RS2]]
-    if physical == UART_BASE + UART_REGISTER_RBR_THR and length == 1:
-        count = state[UART_COUNT]
-        if count >= state[UART_ROOM]:
-            become(ask_to_store)
-        u8[state[UART_OUTPUT] + count] = value
-        state[UART_COUNT] = count + 1
-        become(finish)
+    if physical - UART_BASE <= UART_REGISTER_IER:
+        become(store_uart)
     if physical - CLINT_BASE < 0x10000:
         become(store_clint)
     if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
@@ -61,7 +68,86 @@ def store_device():
         state[PC] = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
         left -= 1
         become(attend)
+    if physical - VIRTIO_BASE < VIRTIO_SLOTS * VIRTIO_STRIDE and length == 4:
+        if physical & 0xfff == VIRTIO_R_ACKNOWLEDGE:
+            become(acknowledge)
+    if not answers(physical, length):
+        state[PC] = pc()
+        enter_trap(CAUSE_STORE_ACCESS, state[ACCESS], left)
+        become(after_trap)
     become(ask_to_store)
+
+def load_uart():
+    # Python hands out received bytes.
+    register = state[PHYSICAL] - UART_BASE
+    has_input = state[UART + UART_REGISTER_RECEIVED] | state[UART + UART_REGISTER_OVERRUN]
+    if state[UART + UART_REGISTER_LINE] & UART_REGISTER_LCR_DLAB and register < 2:
+        become(ask_to_load)
+    if register == UART_REGISTER_RBR_THR:
+        if has_input:
+            become(ask_to_load)
+        has_fifo = state[UART + UART_REGISTER_FIFOS] & UART_REGISTER_FCR_ENABLE
+        state[RESULT] = 0 if has_fifo else state[UART + UART_REGISTER_HOLDING]
+    elif register == UART_REGISTER_IER:
+        state[RESULT] = state[UART + UART_REGISTER_ENABLED]
+    elif register == UART_REGISTER_IIR_FCR:
+        if has_input or not uart_may_be(state[UART + UART_REGISTER_ENABLED], 0):
+            become(ask_to_load)
+        state[RESULT] = uart_identify()
+    elif register == UART_REGISTER_LCR:
+        state[RESULT] = state[UART + UART_REGISTER_LINE]
+    elif register == UART_REGISTER_MCR:
+        state[RESULT] = state[UART + UART_REGISTER_MODEM]
+    elif register == UART_REGISTER_LSR:
+        if state[UART + UART_REGISTER_OVERRUN]:
+            become(ask_to_load)  # Reading it clears that.
+        ready = UART_REGISTER_LSR_DR if state[UART + UART_REGISTER_RECEIVED] else 0
+        state[RESULT] = UART_REGISTER_LSR_IDLE | ready
+    elif register == UART_REGISTER_MSR:
+        if state[UART + UART_REGISTER_MODEM] & UART_REGISTER_MCR_LOOP:
+            become(ask_to_load)
+        state[RESULT] = UART_REGISTER_MSR_CONNECTED
+    else:
+        state[RESULT] = state[UART + UART_REGISTER_SCRATCH]
+    become(finish_load)
+
+def store_uart():
+    # A byte to transmit, or the choice of interrupts; Python does all else.
+    value = state[u8[slot + SLOT_RS2]]
+    enabled = state[UART + UART_REGISTER_ENABLED]
+    emptied = 1
+    if state[UART + UART_REGISTER_LINE] & UART_REGISTER_LCR_DLAB:
+        become(ask_to_store)
+    if state[PHYSICAL] == UART_BASE + UART_REGISTER_IER:
+        if not value & ~enabled & UART_REGISTER_IER_THRI:
+            emptied = state[UART + UART_REGISTER_EMPTIED]
+        enabled = value & 15
+        if not uart_may_be(enabled, emptied):
+            become(ask_to_store)
+    else:
+        count = state[UART_COUNT]
+        if count >= state[UART_ROOM] or not uart_may_be(enabled, 1):
+            become(ask_to_store)
+        u8[state[UART_OUTPUT] + count] = value
+        state[UART_COUNT] = count + 1
+    if not uart_become(enabled, emptied):
+        become(finish)
+    state[PC] = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
+    left -= 1
+    become(attend)
+
+def acknowledge():
+    # Interrupts of a virtio device.
+    slot_number = state[PHYSICAL] - VIRTIO_BASE >> 12
+    place = VIRTIO + VIRTIO_WORDS * slot_number + VIRTIO_INTERRUPT_WORD
+    before = state[place]
+    after = before & ~state[u8[slot + SLOT_RS2]]
+    if before and not after:
+        if not state[ALONE]:
+            become(ask_to_store)
+        plic_line(VIRTIO_IRQ + slot_number, 0)
+    state[place] = after
+    become(finish)
 
 def load_clint():
     offset = state[PHYSICAL] - CLINT_BASE
@@ -140,6 +226,63 @@ def hart_words(number):
         return 0
     return parked_words(turns, number)
 
+def answers(physical, length):
+    # Whether a device takes accesses of this length, which are aligned.
+    region = state[REGIONS]
+    end = region + 24 * state[REGION_COUNT]
+    while region < end:
+        if physical - u64[region] < u64[region + 8]:
+            return u64[region + 16] & length
+        region += 24
+    return 0
+
+def rtc_read(offset, length, left):
+    # The time, whose upper half is kept when the lower one is read.
+    if offset:
+        return state[RTC + RTC_HIGH]
+    now = (state[TICKS_END] - left) * NS_PER_TICK + state[RTC_EPOCH] + state[RTC + RTC_OFFSET]
+    state[RTC + RTC_HIGH] = now >> 32
+    return cut(now, length)
+
+def uart_level(enabled, emptied):
+    # Whether the UART interrupts, if these interrupts are enabled and the transmitter has emptied.
+    if enabled & UART_REGISTER_IER_RLSI and state[UART + UART_REGISTER_OVERRUN]:
+        return 1
+    if enabled & UART_REGISTER_IER_RDI and state[UART + UART_REGISTER_RECEIVED]:
+        return 1
+    if enabled & UART_REGISTER_IER_THRI and emptied:
+        return 1
+    return 0
+
+def uart_changes(enabled, emptied):
+    # Whether the interrupt line becomes another with these.
+    before = uart_level(state[UART + UART_REGISTER_ENABLED], state[UART + UART_REGISTER_EMPTIED])
+    return before ^ uart_level(enabled, emptied)
+
+def uart_may_be(enabled, emptied):
+    # Whether that is ours to do: of several harts Python drives the lines.
+    return 1 if state[ALONE] else 1 - uart_changes(enabled, emptied)
+
+def uart_become(enabled, emptied):
+    # Returns whether that has changed the line.
+    changes = uart_changes(enabled, emptied)
+    state[UART + UART_REGISTER_ENABLED] = enabled
+    state[UART + UART_REGISTER_EMPTIED] = emptied
+    if changes:
+        plic_line(UART_IRQ, uart_level(enabled, emptied))
+    return changes
+
+def uart_identify():
+    # Read IIR while the receiver has nothing; that acknowledges the transmitter's interrupt.
+    fifo = UART_REGISTER_IIR_FIFO
+    if not state[UART + UART_REGISTER_FIFOS] & UART_REGISTER_FCR_ENABLE:
+        fifo = 0
+    enabled = state[UART + UART_REGISTER_ENABLED]
+    if not uart_level(enabled, state[UART + UART_REGISTER_EMPTIED]):
+        return fifo | UART_REGISTER_IIR_NONE
+    uart_become(enabled, 0)
+    return fifo | UART_REGISTER_IIR_THRI
+
 def cut(value, length):
     return value & 0xffffffff if length == 4 else value
 """
@@ -162,6 +305,19 @@ def plic_best(context, above):
             waiting = waiting & waiting - 1
         group += 1
     return best
+
+def plic_line(source, level):
+    # Drive an input.
+    group = source >> 5
+    bit = 1 << (source & 31)
+    if level:
+        state[PLIC + PLIC_LEVELS + group] |= bit
+        state[PLIC + PLIC_PENDING + group] |= bit & ~state[PLIC + PLIC_CLAIMED + group]
+    else:
+        state[PLIC + PLIC_LEVELS + group] &= ~bit
+        state[PLIC + PLIC_PENDING + group] &= ~bit
+    plic_update()
+    return 0
 
 def plic_update():
     lines = state[MIP_LINE] & ~0xa00

@@ -36,8 +36,10 @@ def do_wfi():
     if privilege == USER or (privilege == SUPERVISOR and state[MSTATUS] & MSTATUS_TW):
         become(illegal)
     state[PC] = pc() + 4
-    state[WAITING] = 1
     left -= 1
+    if not state[TURNS] and pending():
+        become(attend)  # There is nothing to wait for.
+    state[WAITING] = 1
     following = next_slice(left)
     if following:
         left = following

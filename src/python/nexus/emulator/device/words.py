@@ -1,0 +1,45 @@
+"""The state of a device as words: a list, or memory that an engine shares.
+
+A device whose attributes are such words looks the same either way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol  # Any: a device of whatever kind, which has `_words`.
+
+
+class Words(Protocol):
+    """A list, or the memory that an engine shares."""
+
+    def __getitem__(self, index: int, /) -> int:
+        """Read a word."""
+
+    def __setitem__(self, index: int, value: int, /) -> None:
+        """Write a word, a number in 0..2**64-1."""
+
+
+class WordAt:
+    """An attribute that is one of the device's `_words`."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __get__(self, device: Any, kind: type) -> int:
+        value: int = device._words[self._index]
+        return value
+
+    def __set__(self, device: Any, value: int) -> None:
+        device._words[self._index] = value
+
+
+class FlagAt:
+    """The same of what is true or not."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __get__(self, device: Any, kind: type) -> bool:
+        return bool(device._words[self._index])
+
+    def __set__(self, device: Any, value: bool) -> None:
+        device._words[self._index] = int(value)
