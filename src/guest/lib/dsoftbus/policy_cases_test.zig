@@ -37,6 +37,7 @@ const cases =
     \\gate 2 a.1.6 | a 1 cut malformed; a 1 SM.1.6+257 oversized; a 1 SM.1.6 rate; a 1 cut malformed
     \\gate 2 a.1.6 | a 9 SM.1.6 service; a 1 SM.1.6 forward
     \\gate 1 a.1.6 | a 1 SM.1.6+257 oversized; a 1 SM.1.6 rate
+    \\gate 1 a.1.6 | a 1 SM.1.6 forward; a 1 SM.1.6+257 oversized; a 9 SM.1.6 rate
     \\change 1 SM.1.1 yes
     \\change 1 SM.1.6 no
     \\change 1 SM.2.6 yes
@@ -147,7 +148,7 @@ test "what the gateway lets through, and the first reason why not" {
             try testing.expectEqualStrings(words.next().?, name);
         }
     }
-    try testing.expectEqual(19, count);
+    try testing.expectEqual(20, count);
 }
 
 fn rulesOf(out: []gateway.Rule, text: []const u8) !usize {
