@@ -1,5 +1,5 @@
-"""What a blocking call leaves behind, whichever way it ends: a coroutine that is closed, a loop
-that works on nothing of it, and the time that was waited."""
+"""The traces of a blocking call, whichever way it ends: a coroutine that is closed, a loop that
+works on nothing of it, and the time that was waited."""
 
 from __future__ import annotations
 

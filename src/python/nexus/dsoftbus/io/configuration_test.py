@@ -165,7 +165,7 @@ def test_as_many_peers_and_announced_services_as_a_guest_may_have(tmp_path: Path
     names = [f"service-{number}" for number in range(17)]
     assert len(load(tmp_path, f"{LEAST}announce = {names[:16]}\n").announce) == 16
     [line] = mistakes(tmp_path, f"{LEAST}announce = {names}\n")
-    assert line.endswith("announce: 17; expected up to 16")
+    assert line.endswith("announce: 17 services; expected up to 16")
 
 
 ALLOW = '[[allow]]\npeer = "{}"\nservice = "{}"\noperations = ["{}"]\n'

@@ -117,7 +117,6 @@ class Discovery(asyncio.DatagramProtocol):
         """Announce no more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         if self._transport is not None:
             self._transport.close()
 

@@ -96,7 +96,7 @@ def read_key(path: Path) -> NodeKey:
 
 def _parse(path: Path, content: bytes) -> NodeKey:
     try:
-        table = tomllib.loads(content[: _FILE_BYTES_MAX + 1].decode())
+        table = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         # The parser's own message would quote the file, hence no cause either.
         raise KeyFileError(

@@ -63,7 +63,10 @@ def test_a_key_of_another_user_is_refused(
     as_user(monkeypatch, owner, 1000)
     with pytest.raises(KeyFileError) as caught:
         read_key(path)
-    assert str(caught.value) == f"{path} belongs to user {owner}, not to you"
+    assert (
+        str(caught.value)
+        == f"{path} belongs to user {owner}; expected a file of this user or of root"
+    )
 
 
 ID_RULE = "; expected 1..64 visible ASCII characters without quotes and backslashes"
@@ -72,15 +75,15 @@ ID_RULE = "; expected 1..64 visible ASCII characters without quotes and backslas
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("junk", " is not a key file"),
+        ("junk", " is not TOML; expected a key file, as `nexus bus keygen` makes it"),
         (GOOD.replace("secret_key", "other"), ": expected exactly device_id and secret_key"),
         (GOOD + 'more = "x"\n', ": expected exactly device_id and secret_key"),
         (GOOD.ljust(513, "#"), ": expected exactly device_id and secret_key"),
-        (GOOD.replace('"host-1"', "7"), ": device_id and secret_key are strings"),
-        (GOOD.replace(f'"{SECRET}"', "7"), ": device_id and secret_key are strings"),
-        (GOOD.replace(SECRET, SECRET[2:]), ": secret_key is not 64 hexadecimal digits"),
-        (GOOD.replace(SECRET, SECRET + "00"), ": secret_key is not 64 hexadecimal digits"),
-        (GOOD.replace(SECRET, "zz" * 32), ": secret_key is not 64 hexadecimal digits"),
+        (GOOD.replace('"host-1"', "7"), ": expected strings as device_id and secret_key"),
+        (GOOD.replace(f'"{SECRET}"', "7"), ": expected strings as device_id and secret_key"),
+        (GOOD.replace(SECRET, SECRET[2:]), ": secret_key: expected 64 hexadecimal digits"),
+        (GOOD.replace(SECRET, SECRET + "00"), ": secret_key: expected 64 hexadecimal digits"),
+        (GOOD.replace(SECRET, "zz" * 32), ": secret_key: expected 64 hexadecimal digits"),
     ],
 )
 def test_each_refusal_is_one_line_and_leaves_nothing_open(
@@ -107,7 +110,7 @@ def _folder(path: Path) -> None:
     ("change", "said"),
     [
         (_open_to_all, "{path} has mode 0644; expected 0600: chmod 600 {path}"),
-        (_folder, "{path} is not a regular file"),
+        (_folder, "{path} is not a regular file; `nexus bus keygen` makes one"),
         (Path.unlink, "{path}: No such file or directory; `nexus bus keygen` makes one"),
     ],
 )

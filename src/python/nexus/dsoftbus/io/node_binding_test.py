@@ -74,7 +74,7 @@ def test_a_loop_that_refuses_the_socket_leaves_it_closed(error: BaseException) -
         async def refuse(make: object, *, sock: socket.socket, start_serving: bool) -> None:
             seen.append(sock)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
-            assert not start_serving
+            assert (sock.gettimeout(), start_serving) == (0.0, False)
             raise error
 
         loop = asyncio.get_running_loop()

@@ -222,5 +222,5 @@ def test_a_folder_or_a_name_that_cannot_be_is_not_opened() -> None:
 def test_a_client_that_may_ask_nothing_is_refused(most: int) -> None:
     with pytest.raises(PackageError) as caught:
         PackageClient(Channel(), most)
-    assert str(caught.value) == f"LIMIT: {most} outstanding; expected at least 1"
+    assert str(caught.value) == f"LIMIT: outstanding_max: {most}; expected at least 1"
     assert PackageClient(Channel(), 1).outstanding_max == 1

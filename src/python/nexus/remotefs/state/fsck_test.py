@@ -1,4 +1,4 @@
-"""What `fsck` says of a disk, line by line, and what a repair leaves of it."""
+"""The words of `fsck` about a disk, line by line, and the state in which a repair leaves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer's answer means: is it one to this request, what does each status say, which keys."""
+"""The meaning of a peer's answer: is it one to this request, and the advice of each status."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def test_what_a_client_cannot_be_made_with() -> None:
     for most in (0, -1):
         with pytest.raises(PackageError) as caught:
             AsyncPackageClient(Peer(), most)
-        assert str(caught.value) == f"LIMIT: {most} outstanding; expected at least 1"
+        assert str(caught.value) == f"LIMIT: outstanding_max: {most}; expected at least 1"
     for timeout_s in (0, -1.0):
         with pytest.raises(TimeoutValueError):
             AsyncPackageClient(Peer(), 1, timeout_s)
