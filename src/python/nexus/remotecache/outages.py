@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any, Final  # Any: BuildGrid publishes no types.
 
 import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
-from buildgrid.server.exceptions import RetriableDatabaseError
+from buildgrid.server.exceptions import BotSessionCancelledError, RetriableDatabaseError
 from buildgrid.server.sql import provider as providers
 from buildgrid.server.sql.provider import SqlProvider
 
@@ -126,8 +126,10 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of the log says more than that the database is away."""
+    """Whether a line of the log is worth one: the database is away for many lines.
+
+    A worker gives a call up whenever it has news, which is no error either.
+    """
     error = record.exc_info[1] if record.exc_info else None
-    return not (isinstance(error, RetriableDatabaseError) or outage(error)) and (
-        MESSAGE not in record.getMessage()
-    )
+    is_known = isinstance(error, RetriableDatabaseError | BotSessionCancelledError)
+    return not (is_known or outage(error) or MESSAGE in record.getMessage())

@@ -14,7 +14,7 @@ from typing import Any  # Any: BuildGrid publishes no types.
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
 import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
-from buildgrid.server.exceptions import RetriableDatabaseError
+from buildgrid.server.exceptions import BotSessionCancelledError, RetriableDatabaseError
 from buildgrid.server.scheduler.impl import Scheduler
 from buildgrid.server.scheduler.notifier import BotNotifier, Notifier
 from buildgrid.server.sql import provider as providers
@@ -136,6 +136,19 @@ def test_a_mistake_in_a_statement_stays_one_and_is_in_the_log(
         session.execute(sqlalchemy.text("SELECT * FROM nowhere"))
     assert outages.OUTAGE.complaint() == ""
     assert "Error committing database session" in caplog.text
+
+
+def give_up(line: Line) -> None:
+    with line.provider.session():
+        raise BotSessionCancelledError("the worker has news")
+
+
+def test_a_call_that_a_worker_gives_up_costs_no_line(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(BotSessionCancelledError):
+        give_up(line)
+    assert caplog.text == ""
 
 
 def test_a_postgresql_that_does_not_listen_is_an_outage() -> None:

@@ -76,6 +76,7 @@ class Condition:
         self.wish = wish
         self.free_min = free_min
         self.ill_until = 0.0
+        self.is_short = False
 
     def failed(self, reason: str, is_ours: bool) -> None:
         """A process could not be run: say why, and take nothing for a while if that is our fault.
@@ -83,8 +84,7 @@ class Condition:
         Otherwise it is the process's own, such as an input that is gone, and no reason to keep
         others waiting.
         """
-        room = os.statvfs(self.disk)
-        is_full = room.f_bavail * room.f_frsize < ROOM_BYTES_MIN
+        is_full = self.room() < ROOM_BYTES_MIN
         if is_ours or is_full or refusal() is not None:
             self.ill_until = time.monotonic() + ILL_SECONDS
             reason = f"no process is taken for {ILL_SECONDS:.0f} s: {reason}"
@@ -94,10 +94,28 @@ class Condition:
         """The report to the server now."""
         if self.wish.asked:
             return Health.ENDING
-        room = os.statvfs(self.disk)
-        if room.f_bavail * room.f_frsize < self.free_min or time.monotonic() < self.ill_until:
+        room = self.room()
+        is_short = room < self.free_min
+        if is_short != self.is_short:
+            # Once each way: it is looked at with every call.
+            self.is_short = is_short
+            say(
+                f"no process is taken: the disk of {self.disk} has {room} bytes left, and "
+                f"{self.free_min} are to be kept (--free); make room, or give another --folder"
+                if is_short
+                else f"the disk of {self.disk} has room again"
+            )
+        if is_short or time.monotonic() < self.ill_until:
             return Health.UNHEALTHY
         return Health.OK
+
+    def room(self) -> int:
+        """The bytes that are free for us; none where the folder is gone."""
+        try:
+            disk = os.statvfs(self.disk)
+        except OSError:
+            return 0
+        return disk.f_bavail * disk.f_frsize
 
 
 def say(text: str) -> None:
