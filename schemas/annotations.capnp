@@ -1,5 +1,5 @@
 @0x9707e6bfedbfe8ab;
-# What a schema of the contract says beside what the language has words for.
+# Annotations of the contract: facts for which the schema language has no words.
 
 annotation code(enumerant) :UInt32;
 # The number on the wire. Without it that is the enumerant's ordinal.
@@ -8,7 +8,7 @@ annotation word(enumerant) :Text;
 # The text on the wire or in a record. An enumeration has numbers or texts, not both.
 
 annotation bits(enum) :UInt8;
-# How wide the number is on the wire: 8, 16, 32 or 64.
+# The bits of the number on the wire: 8, 16, 32 or 64.
 
 annotation open(enum) :Void;
 # A reader may meet numbers that no member has: those of a later version.
@@ -46,7 +46,7 @@ annotation frame(struct) :Void;
 # little-endian. A text, data or a list ends a part of it.
 
 annotation headBytes(struct) :UInt32;
-# How long the part of a frame is that comes first: its fields must come to just that.
+# The bytes of the part of a frame that comes first: its fields must add up to this.
 
 annotation always(field) :Void;
 # In every frame of the kind the field is its default.

@@ -28,7 +28,7 @@ struct Announce $A.frame {
   # At least 1.
   deviceId @3 :Text $A.lengthIn("deviceIdLength") $A.bytesMax(.nameBytesMax);
   port @4 :UInt16 $A.bigEndian;
-  # Where the node accepts sessions, over TCP; 0: nowhere.
+  # The TCP port at which the node accepts sessions; 0: it accepts none.
   publicKey @5 :Data $A.width(.keyBytes);
   # The static key of its sessions.
   serviceCount @6 :UInt8;

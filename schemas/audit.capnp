@@ -8,7 +8,7 @@ const scope :Text = "dsoftbusd";
 # The scope of all records in the log.
 
 enum Outcome {
-  # How a call ended.
+  # The end of a call.
   ok @0;
   failed @1;
   unauthenticated @2 $A.word("denied-unauthenticated");
@@ -62,7 +62,7 @@ struct Address $A.line("audit address outcome=unproven peer={peer} address={addr
 
 struct Strangers
     $A.line("audit strangers source={source} refused={refused} evicted={evicted} timeout={timeout} ms={ms}") {
-  # What connections of one source came to in an interval, beyond those with a record.
+  # The counts of one source's connections in an interval, beyond those with a record.
   source @0 :Text;
   refused @1 :UInt64;
   evicted @2 :UInt64;

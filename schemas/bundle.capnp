@@ -13,20 +13,20 @@ const imageKindFile :UInt16 = 0;
 # The one kind of entry there is.
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   list @0 $A.code(1);
   fetchImage @1 $A.code(3);
 }
 
 enum Status $A.bits(8) $A.open {
-  # How it ended.
+  # The end of a request.
   ok @0;
   malformed @1;
   unsupported @2;
 }
 
 interface Bundlemgr $A.serves("bundlemgrd") {
-  # What a peer may ask of the bundle manager.
+  # The calls of a peer at the bundle manager.
   list @0 () -> (status :Status, count :UInt16);
-  # How many bundles are installed.
+  # The number of installed bundles.
 }

@@ -17,7 +17,7 @@ const stateReplyMax :UInt16 = 512;
 # And on its way back.
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   malformed @0;
   resolve @1;
   bundleList @2;

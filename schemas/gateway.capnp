@@ -1,14 +1,14 @@
 @0xe48df7a823628927;
-# What travels inside a session: calls through the gateway, and the proof of life.
+# The frames inside a session: calls through the gateway, and the proof of life.
 
 using A = import "annotations.capnp";
 
 const frameBytesMax :UInt32 = 1024;
 # Longest frame, of any type.
 const requestHeadBytes :UInt32 = 18;
-# What stands before the payload of a request.
+# The bytes before the payload of a request.
 const responseHeadBytes :UInt32 = 16;
-# What stands before the payload of a response.
+# The bytes before the payload of a response.
 const requestPayloadMax :UInt32 = 256;
 # Longest request of a service that is forwarded.
 const responsePayloadMax :UInt32 = 512;
@@ -22,7 +22,7 @@ const replyBit :UInt8 = 0x80;
 # In a service's reply the operation's number has this bit set.
 
 enum Type $A.bits(8) $A.open {
-  # What a frame is.
+  # The type of a frame.
   request @0 $A.code(1);
   response @1 $A.code(2);
   ping @2 $A.code(3);
@@ -30,7 +30,7 @@ enum Type $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # How a call ended.
+  # The end of a call.
   ok @0;
   refused @1;
   # The gateway did not let the call through; the caller does not learn why.

@@ -4,9 +4,9 @@
 const packageMagic :Data = "PKGIMGV2";
 const packageVersion :UInt16 = 2;
 const dataAlignBytes :UInt16 = 512;
-# Where the files' data begins.
+# The files' data begins at a multiple of this.
 const fileAlignBytes :UInt16 = 4096;
-# Where each file begins.
+# Each file begins at a multiple of this.
 
 # Limits of the original system.
 const imageBytesMax :UInt32 = 134217728;

@@ -4,13 +4,13 @@
 using A = import "annotations.capnp";
 
 const recordMagic :Data = "FSXN";
-# What a record begins with.
+# The first bytes of a record.
 const superblockMagic :Data = "NXS2";
 const superblockVersion :UInt8 = 1;
 const sectorBytes :UInt16 = 512;
 
 const windowBytes :UInt32 = 65536;
-# What may be written without a flush, and may therefore lie behind the end after a cut.
+# The bytes that may be written without a flush, and so may lie behind the end after a cut.
 const compactBytesMin :UInt16 = 8192;
 # A shorter journal is not worth writing anew.
 const compactEntriesMax :UInt16 = 8192;
@@ -26,7 +26,7 @@ const digestBytes :UInt8 = 16;
 # Length of the digest of what was asked.
 
 enum RecordOp $A.bits(8) {
-  # What a record does.
+  # The effect of a record.
   put @0 $A.code(1);
   delete @1 $A.code(2);
   checkpoint @2 $A.code(3);
@@ -37,13 +37,13 @@ enum RecordOp $A.bits(8) {
   commit @5 $A.code(18);
   abort @6 $A.code(19);
   sync @7 $A.code(20);
-  # What stands before it was durable when it was written.
+  # Everything before it was durable when it was written.
   call @8 $A.code(21);
-  # What a peer changed, and what is remembered of it.
+  # A change of a peer, and the memory of its call.
 }
 
 enum CallKind $A.bits(8) {
-  # What a record of a peer's call does.
+  # The effect of a record of a peer's call.
   nothing @0;
   # The call changed nothing, and that was its answer.
   put @1;
@@ -55,5 +55,5 @@ enum CallKind $A.bits(8) {
   own @4;
   # Entries are the peer's: the rest has the place of each in the order of keys.
   epoch @5;
-  # What is forgotten of an epoch (the number in the id), and what is remembered.
+  # The forgotten calls of an epoch (up to the number in the id), and the remembered ones.
 }

@@ -12,7 +12,7 @@ const fieldsBytesMax :UInt16 = 512;
 const replyBytesMax :UInt16 = 2048;
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   append @0 $A.code(1) $A.changes $A.never;
   query @1 $A.code(2);
   stats @2 $A.code(3);
@@ -21,7 +21,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Level $A.bits(8) {
-  # How bad it is.
+  # The severity of a record.
   error @0;
   warn @1;
   info @2;
@@ -30,7 +30,7 @@ enum Level $A.bits(8) {
 }
 
 enum Status $A.bits(8) $A.open {
-  # How it ended.
+  # The end of a request.
   ok @0;
   malformed @1;
   unsupported @2;
@@ -53,10 +53,10 @@ struct Record {
 }
 
 interface Log $A.serves("logd") {
-  # What a peer may ask of the log.
+  # The calls of a peer at the log.
   query @0 (sinceNs :UInt64, max :UInt16)
       -> (status :Status, total :UInt64, dropped :UInt64, records :List(Record) $A.itemsMax(64));
   # Records from a time on, oldest first.
   stats @1 () -> (status :Status, total :UInt64, dropped :UInt64);
-  # How many records were written, and how many were lost.
+  # The numbers of records that were written and lost.
 }

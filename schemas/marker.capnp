@@ -138,7 +138,7 @@ struct SelftestFailed $A.line("SELFTEST: {name} FAIL") { name @0 :Text; }
 const selftestEnd :Text = "SELFTEST: end";
 
 enum Selftest {
-  # What the selftest of a node may prove, behind `SELFTEST: `.
+  # The proofs of a node's selftest, printed behind `SELFTEST: `.
   ipcSenderPid @0 $A.word("ipc sender pid");
   ipcSenderServiceId @1 $A.word("ipc sender service_id");
   policyAllow @2 $A.word("policy allow");

@@ -10,7 +10,7 @@ const nameBytesMax :UInt8 = 64;
 const priorityMax :UInt8 = 7;
 # 0 goes first.
 const dataHeadBytes :UInt8 = 5;
-# What stands before the bytes of DATA.
+# The head before the bytes of DATA.
 const dataBytesMax :UInt32 = 32768;
 # Bytes in one DATA, of every kind of session; what a side really accepts is in its SETTINGS.
 const messageBytesLeast :UInt32 = 512;
@@ -21,7 +21,7 @@ const burstFramesMax :UInt8 = 8;
 # Frames of the highest priority while a lower one waits.
 
 enum Type $A.bits(8) $A.open {
-  # What a frame is; numbers below 16 are frames of the gateway.
+  # The type of a frame; numbers below 16 are frames of the gateway.
   settings @0 $A.code(16);
   open @1 $A.code(17);
   openAck @2 $A.code(18);
@@ -38,7 +38,7 @@ enum ResetReason $A.bits(8) $A.open {
   unknownStream @1;
   # No stream of this name is served here.
   nonsense @2;
-  # What came does not belong on this stream.
+  # The bytes that came do not belong on this stream.
 }
 
 enum Reject $A.failures {
@@ -55,7 +55,7 @@ enum Reject $A.failures {
 }
 
 struct SettingsFrame $A.frame {
-  # What the sender accepts: its first frame besides keepalive.
+  # The limits of the sender, in its first frame besides keepalive.
   type @0 :Type = settings $A.always;
   version @1 :UInt8 = 1 $A.always;
   streamsMax @2 :UInt16;
@@ -92,7 +92,7 @@ struct DataFrame $A.frame $A.headBytes(.dataHeadBytes) {
 }
 
 struct CreditFrame $A.frame {
-  # So many more bytes may be sent to the sender of this.
+  # The receiver of this frame may send this many more bytes.
   type @0 :Type = credit $A.always;
   stream @1 :UInt32;
   count @2 :UInt32;

@@ -1,5 +1,5 @@
 @0xbe7db35f01477a5f;
-# What a node is handed when it boots: the configuration `NXCF`, the archive `NXBF`, its drives.
+# A node gets these when it boots: the configuration `NXCF`, the archive `NXBF`, its drives.
 
 using A = import "annotations.capnp";
 
@@ -26,16 +26,16 @@ const stateKeysMax :UInt16 = 2048;
 # Keys that statefsd holds, beside open transactions.
 
 const sharePeerKeys :UInt16 = 512;
-# What a peer may have of a store, unless the configuration says otherwise.
+# The share of a peer in a store, unless the configuration says otherwise.
 const sharePeerBytes :UInt32 = 262144;
 const shareReserveKeys :UInt16 = 128;
-# What peers together leave to services of the node.
+# The part that peers together leave to services of the node.
 const shareReserveBytes :UInt32 = 65536;
 
 const archiveMagic :Data = "NXBF";
 const archiveVersion :UInt16 = 1;
 const archivePageBytes :UInt16 = 4096;
-# Where a file in the archive may begin.
+# Each file in the archive begins at a multiple of this.
 const archiveNameBytes :UInt8 = 32;
 # The field of a name, which ends with a zero.
 const archiveFilesMax :UInt16 = 64;
@@ -93,14 +93,14 @@ enum SelftestTag $A.bits(16) {
 }
 
 enum Mode $A.bits(8) {
-  # What the selftest of a node is.
+  # The role of a node's selftest.
   single @0;
   client @1;
   server @2;
 }
 
 enum Proof $A.bits(8) {
-  # What the selftest proves of its peer besides resolving and listing.
+  # The proofs of the selftest about its peer, besides resolving and listing.
   packages @0 $A.code(1);
   state @1 $A.code(2);
 }
@@ -110,9 +110,9 @@ enum StateTag $A.bits(16) {
   share @0 $A.code(1);
   # Keys of a peer u16, bytes u32.
   reserve @1 $A.code(2);
-  # What is left to the node's own services: keys u16, bytes u32.
+  # The part for the node's own services: keys u16, bytes u32.
   peers @2 $A.code(3);
-  # u8: how many may set keys.
+  # u8: the number of peers that may set keys.
 }
 
 enum BundleTag $A.bits(16) {
@@ -122,7 +122,7 @@ enum BundleTag $A.bits(16) {
 }
 
 enum DeviceSlot $A.bits(8) {
-  # Which slot of the board a service's device is in.
+  # The slot of the board in which a service's device is.
   network @0;
   entropy @1;
   state @2;

@@ -13,7 +13,7 @@ const readBytesMax :UInt16 = 128;
 # One read.
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   stat @0 $A.code(1);
   open @1 $A.code(2);
   read @2 $A.code(3);
@@ -21,7 +21,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # How it ended.
+  # The end of a request.
   ok @0;
   badRequest @1;
   unauthenticated @2;
@@ -35,7 +35,7 @@ enum Status $A.bits(8) $A.open {
 }
 
 enum Kind $A.bits(16) {
-  # What a path names.
+  # The kind of a path's target.
   file @0;
   folder @1;
 }
@@ -54,16 +54,16 @@ const streamNameBytesMax :UInt16 = 1024;
 # Longest path on such a stream.
 
 enum StreamOp $A.bits(8) {
-  # What is asked on a stream.
+  # The operation on a stream.
   read @0 $A.code(1);
   list @1 $A.code(2);
 }
 
 interface PackageFs $A.serves("packagefsd") {
-  # What a peer may ask of the package files.
+  # The calls of a peer at the package files.
   stat @0 (path :Text $A.serviceMax(.pathBytesMax))
       -> (status :Status, size :UInt64, kind :Kind);
-  # How large a file is.
+  # The size of a file.
   open @1 (path :Text $A.serviceMax(.pathBytesMax)) -> (status :Status, handle :UInt32);
   # A handle to read by; it belongs to the session and ends with it.
   read @2 (handle :UInt32, offset :UInt32, length :UInt16)

@@ -8,7 +8,7 @@ const version :UInt8 = 2;
 const capabilityBytesMax :UInt8 = 48;
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   checkCap @0 $A.code(4);
   checkCapDelegated @1 $A.code(5);
 }

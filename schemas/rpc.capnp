@@ -27,7 +27,7 @@ const nestingMax :UInt8 = 8;
 # Structs and lists within each other.
 
 struct Table $A.frame $A.headBytes(.messageHeadBytes) {
-  # What stands in front of a message, as other implementations write it.
+  # The head in front of a message, as other implementations write it.
   segments @0 :UInt32 $A.reserved;
   # Segments less one.
   words @1 :UInt32;
@@ -35,7 +35,7 @@ struct Table $A.frame $A.headBytes(.messageHeadBytes) {
 }
 
 enum Mode $A.bits(8) {
-  # How a node calls its peers, and whether it can be called by messages.
+  # The encoding in which a node calls its peers, and whether peers may call it by messages.
   frames @0;
   # It calls by frames, and acknowledges no stream of messages.
   messages @1;
@@ -45,13 +45,13 @@ enum Mode $A.bits(8) {
 }
 
 struct Call {
-  # What is asked.
+  # A request.
   correlation @0 :UInt64;
   # Names the call, below 2^32; a repetition of a change under the same name is not run twice.
   deadlineMs @1 :UInt32;
-  # How long the caller waits.
+  # The time that the caller waits.
   epoch @2 :UInt32;
-  # Since when the caller counts its calls.
+  # The start of the caller since which it counts its calls.
   service @3 :UInt8;
   method @4 :UInt16;
   params @5 :AnyPointer;
@@ -59,7 +59,7 @@ struct Call {
 }
 
 struct Answer {
-  # How it ended.
+  # The answer to a call.
   correlation @0 :UInt64;
   # That of the call.
   union {

@@ -14,7 +14,7 @@ const resolveNameBytesMax :UInt8 = 48;
 # Longest name that a peer may ask for.
 
 enum Op $A.bits(8) $A.open {
-  # What is asked.
+  # The operation of a request.
   register @0 $A.code(1) $A.changes;
   lookup @1 $A.code(2);
   senderPid @2 $A.code(4);
@@ -23,7 +23,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # How it ended.
+  # The end of a request.
   ok @0;
   notFound @1;
   malformed @2;
@@ -31,7 +31,7 @@ enum Status $A.bits(8) $A.open {
 }
 
 interface Samgr $A.serves("samgrd") {
-  # What a peer may ask of the registry.
+  # The calls of a peer at the registry.
   resolveStatus @0 (name :Text $A.serviceMax(.resolveNameBytesMax)) -> (status :Status);
   # Whether a service of this name is registered.
 }

@@ -29,16 +29,16 @@ const transactionLongestNs :UInt64 = 64000000000;
 const peerFrameBytesMax :UInt16 = 256;
 # A peer's request.
 const peerReplyBytesMax :UInt16 = 512;
-# What a peer is answered.
+# The bytes of a peer's answer.
 const peerKeyBytesMax :UInt8 = 96;
 const peerValueBytesMax :UInt16 = 128;
 # In a frame; a longer one has a stream.
 const peerListMax :UInt16 = 64;
 const peerNamespace :Text = "/state/shared/";
-# Where a peer's keys are.
+# The prefix of a peer's keys.
 
 enum Op $A.bits(8) {
-  # What is asked.
+  # The operation of a request.
   put @0 $A.code(1) $A.changes;
   get @1 $A.code(2);
   delete @2 $A.code(3) $A.changes;
@@ -53,7 +53,7 @@ enum Op $A.bits(8) {
 }
 
 enum Status $A.bits(8) $A.open {
-  # How it ended.
+  # The end of a request.
   ok @0;
   notFound @1;
   accessDenied @2;
@@ -71,7 +71,7 @@ enum Status $A.bits(8) $A.open {
 }
 
 enum Verb {
-  # What a record of a peer's change says it was.
+  # The kind of change in a record about a peer.
   put @0;
   delete @1;
   txnPut @2 $A.word("txn-put");
@@ -95,7 +95,7 @@ enum Reject {
 }
 
 enum Ending {
-  # How a peer's change ended, in its record.
+  # The end of a peer's change, in its record.
   allow @0;
   status @1 $A.word("reject status");
   # The store said no.
@@ -122,19 +122,19 @@ const transferLongestNs :UInt64 = 64000000000;
 # 1 KiB a second: a slower peer holds what others could use.
 
 enum TransferOp $A.bits(8) {
-  # Which way a value goes.
+  # The direction of a value.
   put @0 $A.code(1);
   get @1 $A.code(2);
 }
 
 enum Stage $A.bits(8) {
-  # What an answer on the stream is.
+  # The stage of an answer on the stream.
   goAhead @0;
   done @1;
 }
 
 struct TransferRequest $A.frame $A.headBytes(.transferHeadBytes) {
-  # What a stream of `transferStream` begins with; the value of a put follows the go-ahead.
+  # The beginning of a stream of `transferStream`; the value of a put follows the go-ahead.
   magic @0 :Data = "ST" $A.width(2) $A.always;
   version @1 :UInt8 = 1 $A.always;
   op @2 :TransferOp;
@@ -161,7 +161,7 @@ struct TransferReply $A.frame $A.headBytes(.transferReplyBytes) {
 }
 
 interface StateFs $A.serves("statefsd") {
-  # What a peer may ask of the store.
+  # The calls of a peer at the store.
   put @0 (key :Text $A.serviceMax(.peerKeyBytesMax), value :Data $A.serviceMax(.peerValueBytesMax))
       -> (status :Status);
   # Set a key; done once, however often it is repeated over lost sessions.
@@ -175,7 +175,7 @@ interface StateFs $A.serves("statefsd") {
       -> (status :Status, keys :List(Text) $A.itemsMax(.peerListMax));
   # The keys that begin so, sorted, from the first one behind `after` on.
   sync @4 () -> (status :Status);
-  # What was acknowledged before is durable afterwards.
+  # Every change that was acknowledged before is durable afterwards.
   txnBegin @5 () -> (status :Status, txn :UInt64);
   # Begin a transaction, one at a time in a session; it ends with the session at the latest.
   txnPut @6 (txn :UInt64, key :Text $A.serviceMax(.peerKeyBytesMax),
