@@ -1,5 +1,5 @@
-//! What the functions of the library answer: a message of each kind comes back as it was, and what
-//! is none, has no room, or has no such kind, has a number of its own.
+//! The functions of the library: a message of each kind comes back unchanged. Bytes that are not a
+//! message, a buffer that is too small and an unknown kind each have an error number of their own.
 
 const std = @import("std");
 const testing = std.testing;

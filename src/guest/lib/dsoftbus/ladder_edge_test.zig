@@ -1,4 +1,4 @@
-//! The ladder of streams: everything by which it is not one, and its times.
+//! The ladder of streams: every deviation that makes it fail, and its times.
 
 const std = @import("std");
 const testing = std.testing;

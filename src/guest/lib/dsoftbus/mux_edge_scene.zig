@@ -1,4 +1,4 @@
-//! One core of streams with its ladder, and a peer that says what a test wants.
+//! One core of streams with its ladder, and a peer that sends the frames of a test.
 
 const std = @import("std");
 const testing = std.testing;

@@ -1,4 +1,4 @@
-//! Two joined cores, and one that receives what no honest peer says.
+//! Two joined cores, and one that receives frames of a dishonest peer.
 
 const std = @import("std");
 const mux = @import("mux.zig");

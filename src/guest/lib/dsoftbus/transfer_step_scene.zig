@@ -1,4 +1,4 @@
-//! A transfer whose host notes what it is to do, and answers nothing by itself.
+//! A transfer whose host notes its requests, and answers none by itself.
 
 const std = @import("std");
 const testing = std.testing;

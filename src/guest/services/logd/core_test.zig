@@ -1,4 +1,5 @@
-//! The log's answers: what is kept and where, what is refused, and that nothing is lost unsaid.
+//! The log's answers: which records are kept and where, which are refused, and that each loss is
+//! reported.
 
 const std = @import("std");
 const log_frames = @import("wire").log;

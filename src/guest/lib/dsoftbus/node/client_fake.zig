@@ -1,4 +1,4 @@
-//! The services of a host in memory that ask of other nodes, and what they are answered.
+//! The services of a host in memory that call other nodes, and the answers that they get.
 
 const front = @import("wire").front;
 const state_frames = @import("wire").state;

@@ -1,5 +1,5 @@
-//! What of a local service's answer reaches a peer, whether it counts as done, and what is
-//! remembered of it; and which answers of the store are answers to what was asked.
+//! The answer of a local service: which part of it reaches a peer, whether the call counts as done,
+//! and what the node remembers of it. And the store's answers: which of them answer the request.
 
 const std = @import("std");
 const testing = std.testing;

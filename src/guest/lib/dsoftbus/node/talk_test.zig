@@ -1,4 +1,4 @@
-//! What a session's streams are to a node, against a peer that is a bare core of streams.
+//! The streams of a session at a node, against a peer that is a bare core of streams.
 
 const std = @import("std");
 const frames = @import("../frames.zig");
