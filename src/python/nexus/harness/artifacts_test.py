@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,8 @@ def test_interrupted_write_leaves_the_old_file_alone(
     with pytest.raises(HostFaultError, match=r"a\.txt: No space left on device"):
         artifacts.write_all(tmp_path, {"a.txt": b"new"})
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]
+
+
+def test_others_may_read_what_is_written_and_only_its_owner_may_change_it(tmp_path: Path) -> None:
+    artifacts.write_all(tmp_path, {"a.txt": b"x"})
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644

@@ -222,6 +222,18 @@ def test_wall_time_is_from_the_beginning_of_the_program_and_by_phase(
     assert program._MS_PER_S == 1000.0
 
 
+def test_wall_time_is_rounded_to_microseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(number * 1.0013 for number in range(10**6))
+    monkeypatch.setattr(program, "_clock_ms", lambda: next(ticks))
+    _, summary, _ = run(tmp_path, say(1, "hello"))
+    wall = summary["wall"]
+    found = [*wall["phases_ms"].values(), wall["total_ms"]]
+    assert all(ms == round(ms, 3) for ms in found)
+    assert all(ms != round(ms, 2) for ms in found)
+
+
 def test_the_timeline_has_phases_lines_markers_and_what_never_came(tmp_path: Path) -> None:
     plan = plan_support.plan([HELLO, Expectation("A", Phase.SESSION, "never")], "A")
     run(tmp_path, say(1, "other", "hello"), plan=plan)

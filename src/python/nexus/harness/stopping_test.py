@@ -14,6 +14,7 @@ import pytest
 from nexus.config.config_cases import WORLD, write_world
 from nexus.harness import arguments, plan_support
 from nexus.harness.loading import load_plan
+from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.plan_support import say
@@ -125,3 +126,31 @@ def test_wall_time_reaches_into_a_pipe_that_nobody_writes_to(tmp_path: Path, opt
     )
     assert code in (20, 21)
     assert "pipe.toml" in message or "while it read the configuration" in message
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "left_s"), [(5_000.0, 3.0), (7_999.5, 0.001), (8_000.0, 0.001), (9_000.0, 0.001)]
+)
+def test_the_alarm_rings_when_the_wall_time_is_over_and_no_later(
+    monkeypatch: pytest.MonkeyPatch, now_ms: float, left_s: float
+) -> None:
+    asked: list[tuple[int, float]] = []
+    monkeypatch.setattr(signal, "setitimer", lambda *given: asked.append(given))
+    with Stopper(3, 5_000.0, lambda: now_ms) as stopper:
+        is_over = now_ms > 8_000.0
+        assert stopper.reason() == (
+            (Outcome.HOST_FAULT, "not finished after 3 s of wall time") if is_over else None
+        )
+    assert asked == [(signal.ITIMER_REAL, left_s), (signal.ITIMER_REAL, 0)]
+
+
+def test_the_first_signal_is_the_reason_and_an_alarm_is_one_too() -> None:
+    with Stopper(600, 0.0, lambda: 0.0) as stopper:
+        assert stopper.reason() is None
+        stopper._on_signal(signal.SIGALRM, None)
+        assert stopper.reason() == (Outcome.HOST_FAULT, "not finished after 600 s of wall time")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            stopper._on_signal(number, None)
+        assert stopper.reason() == (Outcome.INTERRUPTED, "interrupted by SIGTERM")
+        with pytest.raises(BrokenOffError), stopper.breakable():
+            raise AssertionError("what is inside does not begin")

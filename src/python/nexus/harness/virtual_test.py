@@ -198,3 +198,19 @@ def test_two_reboots_after_one_line_take_it_one_after_the_other() -> None:
         pass
     assert made == ["B", "A"]
     assert engine.fault_counts() == {"power-cut": 2}
+
+
+def test_a_cut_of_power_takes_what_was_not_flushed_from_each_disk() -> None:
+    drives = (DrivePlan(2, bytes(1024), False), DrivePlan(4, bytes(512), False))
+    engine = boot(plan_of(machine("A", ENDLESS, drives=drives)), "reference")
+    first, second = (disk.drive for disk in engine._emulated()["A"].drives)
+    first.write(0, b"kept")
+    first.flush()
+    first.write(512, b"lost")
+    second.write(0, b"lost")
+    assert engine.disks()["A.drive2"][512:516] == b"lost"
+    power_on = engine._power_on
+    assert power_on is not None
+    again = power_on("A")
+    assert again.now_ns == 0
+    assert (first.read(0, 1024), second.read(0, 512)) == (b"kept" + bytes(1020), bytes(512))
