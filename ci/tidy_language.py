@@ -72,7 +72,7 @@ STUMBLES: Final = (
     ),
     (
         # A docstring that begins so.
-        re.compile(r"\"\"\"What (?![^.]*\?)"),
+        re.compile(r"\"\"\"(?:What|How|Where|Which|Why) (?![^.]*\?)"),
         "a class is a noun phrase, a function a verb: `The answers of`, `Return the`",
     ),
     (

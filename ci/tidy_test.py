@@ -70,6 +70,7 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("a.md", "All is kept. Who asks has it.", "'Who' is hard to read; name the subject"),
         ("a.py", '    """Who may call what."""', "'Who' is hard to read; name the subject"),
         ("a.py", '    """What a call needs."""', "'What' is hard to read; a class is a noun"),
+        ("a.py", '    """How many there are."""', "'How' is hard to read; a class is a noun"),
         ("a.py", '    """What is asked?  Nothing."""', None),
         ("a.py", "number: int  # Of the frame.", "'Of' is hard to read; name the subject"),
         ("a.py", "# What may wait.\nA = 1", "'# What' is hard to read; name the subject"),

@@ -1,4 +1,4 @@
-"""Which interpreters may run Pants on which processor."""
+"""The interpreters that may run Pants on each processor."""
 
 from __future__ import annotations
 

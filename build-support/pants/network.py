@@ -21,7 +21,7 @@ KEYS = ("cert", "proxy")
 
 
 def files(environment: dict[str, str], prefix: str) -> list[str]:
-    """Where pip looks for its configuration, least important first."""
+    """List the places where pip looks for its configuration, least important first."""
     home = environment.get("HOME", "")
     shared = environment.get("XDG_CONFIG_DIRS") or "/etc/xdg"
     own = environment.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")

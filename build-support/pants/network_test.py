@@ -1,4 +1,4 @@
-"""Which keys of pip's configuration say how the network is reached, and which file wins."""
+"""The keys of pip's configuration that concern the network, and the file that wins."""
 
 from __future__ import annotations
 

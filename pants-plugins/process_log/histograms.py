@@ -1,4 +1,4 @@
-"""How many bytes a run fetched and wrote: from what Pants counts in histograms.
+"""The bytes that a run fetched and wrote, from the histograms of Pants.
 
 Pure.  The form is version 2 of HdrHistogram's, deflated: a cookie and a length, then deflated a
 cookie, the length of the counts, four more fields, and the counts.  A count is a number of seven

@@ -1,4 +1,4 @@
-"""Which work units become lines, and that no value of a variable is in one."""
+"""The work units that become lines; no line has the value of a variable."""
 
 from __future__ import annotations
 

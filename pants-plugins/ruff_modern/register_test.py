@@ -1,4 +1,4 @@
-"""How ruff is called."""
+"""The calls of ruff."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def parse_variables(output: bytes) -> Mapping[str, str]:
 
 
 def place_of(*, remote: bool, properties: Iterable[str] = ()) -> ProcessExecutionEnvironment:
-    """Where a process runs: here, or on a worker that has these properties."""
+    """The place where a process runs: here, or on a worker that has these properties."""
     platform = Platform.linux_x86_64 if remote else Platform.create_for_localhost()
     return ProcessExecutionEnvironment(
         environment_name=None,

@@ -1,4 +1,4 @@
-"""Which files are looked at, and how."""
+"""The files that are looked at, and the way in which they are."""
 
 from __future__ import annotations
 

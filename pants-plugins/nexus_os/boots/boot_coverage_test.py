@@ -1,4 +1,4 @@
-"""Which tests record what, and what is said of the sum."""
+"""The records of each test, and the words for their sum."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from nexus_os.targets.runs import (
 
 @dataclass(frozen=True)
 class EngineFields(FieldSet):
-    """How machines are run, whatever they are."""
+    """The fields that say how machines are run, whatever they are."""
 
     extra_args: ExtraArgsField
     translations: TranslationsField

@@ -50,7 +50,7 @@ class PlayRequest:
 
 @dataclass(frozen=True)
 class Played:
-    """How it ended, what it left, and its report under the target's name."""
+    """The end of a run, the files that it left, and its report under the target's name."""
 
     process: FallibleProcessResult
     left: Snapshot

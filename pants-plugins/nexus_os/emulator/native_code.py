@@ -49,7 +49,7 @@ def processor_of(asked: str, platform: Platform) -> str:
 
 
 def for_processor(path: str, processor: str) -> str:
-    """Where the product of a processor that need not be the host's lies beside the host's own."""
+    """The product's path beside the host's own, for a processor that need not be the host's."""
     stem, extension = os.path.splitext(path)
     return f"{stem}.{processor}{extension}"
 

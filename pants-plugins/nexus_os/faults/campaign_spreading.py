@@ -137,7 +137,7 @@ async def find_files_of_scenario(request: ScenarioRequest) -> ScenarioFiles:
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """Which commit a campaign begins at, if its arguments name it."""
+    """Return the commit that a campaign begins at, if its arguments name it."""
 
     arguments: Tuple[str, ...]
 
@@ -215,7 +215,7 @@ async def play_batch(request: BatchRequest, nexus_os: NexusOs) -> PlayedBatch:
 
 
 def ending_of(exit_code: int, stderr: bytes, stdout: bytes = b"") -> str:
-    """How a batch ended that left no results: the code, and the last line that it said.
+    """Describe the end of a batch without results: the code, and the last line that it said.
 
     Of a process that took too long Pants says so, on the one stream or the other.
     """

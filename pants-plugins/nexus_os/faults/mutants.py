@@ -57,7 +57,7 @@ SYSTEM = "system"
 
 @dataclass(frozen=True)
 class MutantsRequest:
-    """Which mutants of a target are to be hunted: those named, or all."""
+    """The mutants of a target that are to be hunted: those named, or all."""
 
     address: Address
     source: MutantsSourceField

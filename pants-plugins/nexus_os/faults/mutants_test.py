@@ -1,4 +1,4 @@
-"""Which mutants a list has, and what becomes of a source."""
+"""The mutants of a list, and the changed source of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are taken for images, and what is said about the others."""
+"""The files that are taken for images, and the complaints about the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the compiler is called for an image, and what becomes of its output."""
+"""The call of the compiler for an image, and the use of its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a prebuilt image may come from, and that it is checked before anything boots it."""
+"""The sources of a prebuilt image, and its check before anything boots it."""
 
 from __future__ import annotations
 

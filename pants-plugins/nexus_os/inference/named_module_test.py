@@ -1,4 +1,4 @@
-"""Which modules a `module` field may name."""
+"""The modules that a `module` field may name."""
 
 from __future__ import annotations
 

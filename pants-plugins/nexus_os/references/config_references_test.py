@@ -1,4 +1,4 @@
-"""Which files a configuration names, whatever parser reads it."""
+"""The files that a configuration names, whatever parser reads it."""
 
 from __future__ import annotations
 

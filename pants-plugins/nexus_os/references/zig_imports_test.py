@@ -1,4 +1,4 @@
-"""Which names a source refers to, and which text only looks like it."""
+"""The names that a source refers to, and text that only looks like one."""
 
 from __future__ import annotations
 

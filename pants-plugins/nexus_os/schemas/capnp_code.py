@@ -146,7 +146,7 @@ async def generate_code(request: CapnpCodeRequest, nexus_os: NexusOs) -> CapnpCo
 
 
 def zig_folder(schema: Target) -> str:
-    """Where the zig module of a schema seems to be; nothing of it is in the repository."""
+    """The path of a schema's zig module, as errors name it; the repository has no such file."""
     return os.path.join(schema.address.spec_path, schema.address.target_name)
 
 
@@ -199,7 +199,7 @@ def _reference(target: Target) -> TargetReference:
 
 
 class CapnpPythonMapping(FirstPartyPythonMappingImplMarker):
-    """Which generated module belongs to which target."""
+    """Map each generated module to its target."""
 
 
 @rule(desc="Map modules generated from schemas", level=LogLevel.DEBUG)

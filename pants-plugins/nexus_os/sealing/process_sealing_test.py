@@ -115,7 +115,7 @@ def runner() -> RuleRunner:
 
 
 def exit_codes(runner: RuleRunner, *argv: str) -> Tuple[int, int]:
-    """How a command ends as it is, and sealed."""
+    """Return the ends of a command as it is, and sealed."""
     one = runner.request(Seal, [])
     if one.parts != seal.PARTS:
         pytest.skip("this machine gives this user no namespaces")

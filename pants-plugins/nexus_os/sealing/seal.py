@@ -103,7 +103,7 @@ def seal(parts: tuple[str, ...] = PARTS, script: str = "") -> None:
 
 
 def namespace_reason(number: int) -> str:
-    """Why the kernel gives this user no namespace, by the error's number."""
+    """Return the kernel's reason for refusing a namespace, by the error's number."""
     return _NAMESPACE_REASONS.get(number) or os.strerror(number)
 
 
@@ -267,7 +267,7 @@ def _unquoted(word: str) -> str:
 
 
 def _installation(path: str) -> str:
-    """Where an interpreter is installed: /a/3.11 for /a/3.11/bin/python3, also for /a/3.11/bin."""
+    """Return an interpreter's folder: /a/3.11 for /a/3.11/bin/python3, also for /a/3.11/bin."""
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     return os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
 

@@ -1,4 +1,4 @@
-"""Which values the fields of tests and runs accept."""
+"""The values that the fields of tests and runs accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words are offered instead of a wrong one."""
+"""The words that are offered instead of a wrong one."""
 
 from __future__ import annotations
 

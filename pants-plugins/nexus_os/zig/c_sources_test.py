@@ -1,4 +1,4 @@
-"""How C and assembly stand on the compiler's command line."""
+"""The words for C and assembly on the compiler's command line."""
 
 from __future__ import annotations
 

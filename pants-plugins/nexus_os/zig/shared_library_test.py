@@ -1,4 +1,4 @@
-"""How the compiler is called for a shared library, and what becomes of its output."""
+"""The call of the compiler for a shared library, and the use of its output."""
 
 from __future__ import annotations
 

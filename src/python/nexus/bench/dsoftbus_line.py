@@ -1,4 +1,4 @@
-"""How long an urgent call waits beside saturating streams, on a line slower than the processor.
+"""The wait of an urgent call beside saturating streams, on a line slower than the processor.
 
 The line is a proxy in this process: it takes so many bytes a second each way, from sockets whose
 receive buffers are small, as a slow network would.

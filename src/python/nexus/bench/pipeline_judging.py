@@ -41,7 +41,7 @@ class Figure:
 
 
 def breakdown(processes: Iterable[PipelineProcess]) -> list[str]:
-    """Where the time went: seconds of processes that ran, by kind, the most first."""
+    """Return the seconds of processes that ran, by kind, the most first."""
     sums = dict.fromkeys((ELSE, *(kind.group for kind in PROCESS_KINDS)), (0, 0))
     for process in processes:
         if process.ran:
@@ -56,7 +56,7 @@ def breakdown(processes: Iterable[PipelineProcess]) -> list[str]:
 
 
 def require_all_found(run: PipelineRun) -> int:
-    """How many processes the shared cache was asked for, if it had them all.
+    """Count the processes that the shared cache was asked for, if it had them all.
 
     One that ended here before the answer came is not a miss: small ones are run meanwhile.
 

@@ -45,7 +45,7 @@ def span_of(processes: Sequence[PipelineProcess]) -> float:
 
 
 def compare(turns: Mapping[int, Sequence[Turn]]) -> tuple[float, str]:
-    """How many times as fast two workers are, and the words for it."""
+    """Return how many times as fast two workers are, and the words for it."""
     one, two = (median(turn.seconds for turn in turns[count]) for count in WORKERS)
     return one / two, f"{one:.0f} s on one worker, {two:.0f} s on two, {len(turns[1])} turns each"
 

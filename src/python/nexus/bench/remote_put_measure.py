@@ -57,11 +57,11 @@ class Request:
 
     @property
     def whole_ns(self) -> int:
-        """How long the client waited."""
+        """The client's wait, in ns."""
         return self.ended_ns - self.begun_ns
 
     def total(self, part: str) -> int:
-        """How much of it a part had, on both machines."""
+        """The share of a part in it, on both machines, in ns."""
         return sum(self.parts.get(part, {}).values())
 
     def charge(self, part: str, place: str, ns: int) -> None:

@@ -1,4 +1,4 @@
-"""Where a request is, and what of it the ciphers had."""
+"""The place of a request, and the share of the ciphers in it."""
 
 from __future__ import annotations
 

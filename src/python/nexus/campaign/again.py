@@ -123,7 +123,7 @@ def add_futures(parser: CommandLine) -> None:
 
 
 def shrunk_path(path: Path) -> Path:
-    """Where the smaller file is written."""
+    """Return the path of the smaller file."""
     name = path.name.removesuffix(".json").removesuffix(".replay").removesuffix(".shrunk")
     return path.with_name(f"{name}.shrunk.replay.json")
 

@@ -107,7 +107,7 @@ def _ns(at_ms: float, end_ns: int) -> int:
 
 @contextmanager
 def _place(given: str | None) -> Iterator[str]:
-    """Where the debugger connects: what was given, or a socket of our own."""
+    """Return the debugger's address: the given one, or a socket of our own."""
     if given is not None:
         yield given
         return

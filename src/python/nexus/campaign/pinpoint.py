@@ -26,7 +26,7 @@ _GRAIN_NS: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many of the futures that part at an instant fail."""
+    """The futures that part at an instant, and the number of them that fail."""
 
     at_ns: int
     failed: int

@@ -31,5 +31,5 @@ class Publics(Mapping[bytes, bytes]):
         return iter(self._known)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of machines."""
         return len(self._known)

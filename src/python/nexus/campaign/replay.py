@@ -118,7 +118,7 @@ def write(prepared: Prepared, ran: Ran, commit: str) -> str:
 
 
 def _paths(prepared: Prepared) -> dict[str, str]:
-    """Where the images are, of those that are there when this program is gone."""
+    """Return the paths of the images that are there when this program is gone."""
     sandbox = os.environ.get(_SANDBOX)
     return {
         name: str(path)

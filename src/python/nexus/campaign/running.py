@@ -1,4 +1,4 @@
-"""Which program of a machine runs just now, seen from outside; and how it is made to end.
+"""The program that a machine runs just now, seen from outside; and the way to end it.
 
 A service of Nexus's own kernel has a page that says its name.  Of another system it is known by its
 address space alone.

@@ -1,4 +1,4 @@
-"""Which seeds a campaign plays, and for how long."""
+"""The seeds that a campaign plays, and the time that it has for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMMIT_DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Which seeds, and for how long."""
+    """The seeds of a campaign, and the time for them."""
 
     seeds: Sequence[int] | None  # None: on and on from `base`.
     base: int

@@ -189,7 +189,7 @@ class Shrinker:
 
 
 def count_faults(ran: Ran) -> int:
-    """How many single faults a run has: hits of ratios, and each of the others once."""
+    """Count the single faults of a run: hits of ratios, and each of the others once."""
     ratios = {fault.id for fault in _ratios(ran.observation.requested)}
     hits = sum(event.fault in ratios for event in ran.observation.happened)
     return hits + len(ran.observation.requested) - len(ratios)

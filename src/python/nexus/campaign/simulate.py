@@ -158,7 +158,7 @@ class _Campaign:
         return pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
 
     def _spent_s(self, now_s: float) -> tuple[float, str]:
-        """How long it took, and what that is the time of."""
+        """Return the seconds that the campaign took, and the words for whose seconds they are."""
         if self._batches:
             return sum(each.wall_ms for each in self._results) / 1000, " of processors"
         return now_s - self._began_s, ""
@@ -247,7 +247,7 @@ class _Campaign:
 
 
 def _sum_of(options: Namespace) -> Sum | None:
-    """Where coverage is added up, if it is wanted; lines are read before the first seed."""
+    """Return the sum of coverage, if it is wanted; lines are read before the first seed."""
     if not options.coverage:
         if options.lines:
             raise UsageError("--lines: goes with --coverage")

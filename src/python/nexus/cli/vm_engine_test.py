@@ -1,4 +1,4 @@
-"""Which engine `nexus vm run` takes when none is named."""
+"""The engine that `nexus vm run` takes when none is named."""
 
 from __future__ import annotations
 

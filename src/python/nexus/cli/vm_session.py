@@ -29,7 +29,7 @@ EXIT_GUEST_MAX: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended: the exit code, and what there is to say about it."""
+    """The end of a run: the exit code, and the words about it."""
 
     exit_code: int
     message: str | None = None

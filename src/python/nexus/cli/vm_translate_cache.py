@@ -29,7 +29,7 @@ _WORTH_SLICES: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """How to start the program that translates; the work file comes last."""
+    """Return the command of the program that translates; the work file comes last."""
 
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def _is_importable(name: str) -> bool:
 
 
 def _folders_of_packages() -> list[str]:
-    """Where the interpreter below this environment has what is installed."""
+    """Return the folders where the interpreter below this environment has its packages."""
     import sysconfig
 
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
@@ -77,7 +77,7 @@ def _folders_of_packages() -> list[str]:
 
 
 def default_folder() -> Path | None:
-    """Where a run that names no folder has its translations.
+    """Return the folder of translations for a run that names none.
 
     None if no compiler could fill that folder and none has, or if the host keeps no caches.
     """

@@ -80,7 +80,7 @@ def test_a_compiler_beside_the_program_translates(
 
 
 def json_folder() -> str:
-    """Where the standard library is, which stands for a folder of packages."""
+    """Return the folder of the standard library, which stands for a folder of packages."""
     import json
 
     return str(Path(json.__file__).parent.parent)

@@ -1,4 +1,4 @@
-"""How many of each thing a node or a world may have.  The guest's numbers are held to these."""
+"""The most of each thing that a node or a world may have.  The guest's numbers agree with these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How files are read: bytes, pipes and devices, and keys that stand in files of their own."""
+"""The reading of files: bytes, pipes and devices, and keys that stand in files of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many of each thing a file may have, as the numbers that docs and schemas promise.
+"""The most of each thing that a file may have, as the numbers that docs and schemas promise.
 
 Other tests reach these bounds, and take them from the code.
 """

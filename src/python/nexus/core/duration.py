@@ -1,4 +1,4 @@
-"""How long callers wait: every wait has a bound, so no bound is not one."""
+"""The bounds of callers' waits: every wait has one, so no bound is not one."""
 
 from __future__ import annotations
 

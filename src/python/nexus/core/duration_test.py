@@ -1,4 +1,4 @@
-"""Which timeouts are timeouts."""
+"""The values that are timeouts."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """How many bytes are left."""
+        """The number of bytes that are left."""
         return len(self._data) - self._position
 
     def take(self, count: int) -> bytes:

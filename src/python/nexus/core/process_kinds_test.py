@@ -1,4 +1,4 @@
-"""Which kind a process is of, where the beginnings of two kinds are alike."""
+"""The kind of a process, where the beginnings of two kinds are alike."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class FileCoverage:
 
     @property
     def hit(self) -> int:
-        """How many lines were executed."""
+        """The number of lines that were executed."""
         return sum(self.lines.values())
 
     @property

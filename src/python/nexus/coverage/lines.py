@@ -1,4 +1,4 @@
-"""Which line of which file an instruction comes from: `lines.json`, made once for an image.
+"""The line and the file of each instruction: `lines.json`, made once for an image.
 
 The guest's images have no debug information.  Their twins, compiled from the same sources with it,
 have the same code; what matters of them is in this file, without any path of the machine that built
@@ -47,7 +47,7 @@ class Declared(NamedTuple):
 
 
 class Inline(NamedTuple):
-    """Where a function is part of another: its code there, and the line that calls it."""
+    """A place where a function is part of another: its code there, and the line that calls it."""
 
     start: int
     end: int
@@ -118,7 +118,7 @@ class PartLines(BaseModel):
 
     @cached_property
     def inlined(self) -> list[Inline]:
-        """Where functions are part of others, by depth, then in the order of addresses."""
+        """The places where functions are part of others, by depth, then by address."""
         declared, found = self.declared, []
         for row in _lines(self.inlined_text):
             start, length, depth, number, file, line = row.split(" ")

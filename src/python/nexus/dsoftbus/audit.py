@@ -139,7 +139,7 @@ class StrangersRecord:
 
 @dataclass(frozen=True, slots=True)
 class DenialsRecord:
-    """How many denials of a peer have no record of their own, since there were too many."""
+    """The number of a peer's denials without a record of their own, since there were too many."""
 
     peer: str
     count: int

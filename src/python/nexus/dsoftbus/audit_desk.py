@@ -1,4 +1,4 @@
-"""Which decisions become records of their own, and which are counted into a summary.
+"""The choice between records of their own and a summary, for each decision.
 
 A record costs its reader and the memory of a node, so no sender may cause them without bound:
 

@@ -1,4 +1,4 @@
-"""Where a peer may be dialled: few addresses, and the trusted ones first.
+"""The addresses at which a peer may be dialled: few, and the trusted ones first.
 
 An announce proves nothing, so it may add an address and never take one away from those that are
 trusted: the configured one, the one at which the peer's key was proven last, and those heard from

@@ -1,4 +1,4 @@
-"""Where a peer is dialled, whatever strangers announce."""
+"""The addresses at which a peer is dialled, whatever strangers announce."""
 
 from __future__ import annotations
 

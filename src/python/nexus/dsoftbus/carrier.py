@@ -1,4 +1,4 @@
-"""How calls travel in a ready session: in a stream `gateway` or `rpc/2`, or bare.
+"""The way of calls in a ready session: in a stream `gateway` or `rpc/2`, or bare.
 
 Both sides say SETTINGS first, and go on when the peer's first frame has come (keepalive apart).  If
 that is SETTINGS too, each side's calls go on a stream of its own; if not, the peer knows no streams
@@ -62,7 +62,7 @@ _BARE_MAX: Final = 4096
 
 
 class Mode(Enum):
-    """How the peer speaks."""
+    """The way in which the peer takes calls."""
 
     UNDECIDED = "undecided"
     BARE = "bare"
@@ -70,7 +70,7 @@ class Mode(Enum):
 
 
 class Offer(Enum):
-    """How far our offer of messages has come."""
+    """The progress of our offer of messages."""
 
     NONE = "not made"
     MADE = "waits for the peer's first word"
@@ -274,7 +274,7 @@ class Carrier:
 
     @property
     def _reserved(self) -> int:
-        """How many streams are kept for calls, which open theirs when there is the first."""
+        """The number of streams kept for calls, which open theirs when there is the first."""
         is_offering = self._rpc is rpc.Mode.MESSAGES and self.offer is Offer.NONE
         return (self._asked_frames.stream is None) + is_offering
 

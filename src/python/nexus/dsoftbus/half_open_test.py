@@ -1,4 +1,4 @@
-"""Which connection loses its place when strangers take all of them."""
+"""The connection that loses its place when strangers take all of them."""
 
 from __future__ import annotations
 

@@ -75,12 +75,12 @@ class LogRing:
 
     @property
     def total(self) -> int:
-        """How many records there ever were."""
+        """The number of records that there ever were."""
         return self._records.total
 
     @property
     def dropped(self) -> int:
-        """How many records made room for newer ones."""
+        """The number of records that made room for newer ones."""
         return self.total - len(self._records)
 
     def append(

@@ -1,4 +1,4 @@
-"""How a peer's log is read: which query comes next, and when all is read.
+"""The reader of a peer's log: it chooses the next query, and knows when all is read.
 
 Each query makes a record of its own in the log that is read, so the end is what the first answer
 said that there was: a reader never runs after its own tail.

@@ -82,12 +82,12 @@ class Mux:
 
     @property
     def stream_count(self) -> int:
-        """How many streams are live."""
+        """The number of live streams."""
         return len(self._streams)
 
     @property
     def own_count(self) -> int:
-        """How many of the live streams this side opened."""
+        """The number of live streams that this side opened."""
         return len(self._table.of_side(is_ours=True))
 
     def free_name(self, name: str) -> str:

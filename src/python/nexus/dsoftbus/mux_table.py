@@ -1,4 +1,4 @@
-"""Which streams of a session are live, which may be opened, and which are over.
+"""The streams of a session: live, still to be opened, and over.
 
 Numbers grow: the initiator opens odd ones, the responder even ones.  A name belongs to at most one
 live stream of a side.

@@ -19,7 +19,7 @@ from nexus.core.errors import NexusError
 
 
 class StreamState(Enum):
-    """Where a stream stands."""
+    """The state of a stream."""
 
     __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 

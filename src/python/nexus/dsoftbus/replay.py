@@ -1,4 +1,4 @@
-"""Which mutations were carried out already: the same call, repeated after a reconnect, acts once.
+"""The memory of mutations: the same call, repeated after a reconnect, acts once.
 
 A caller that repeats calls puts an *epoch* into the upper half of its correlation ids: 32 bits,
 not zero, that no earlier start of it had.  The lower half counts its calls.  So (peer, epoch,

@@ -42,12 +42,12 @@ class Rooms(Generic[T]):
 
     @property
     def capacity(self) -> int:
-        """How many items there is room for in all."""
+        """The number of items that there is room for in all."""
         return sum(kept.maxlen or 0 for kept in self._rooms.values())
 
     @property
     def total(self) -> int:
-        """How many items ever came."""
+        """The number of items that ever came."""
         return self._count
 
     def append(self, item: T, room: Room = Room.PEERS) -> None:

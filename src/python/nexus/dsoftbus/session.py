@@ -233,7 +233,7 @@ class Session:
 
     @property
     def output_bytes(self) -> int:
-        """How much waits to be written."""
+        """The number of bytes that wait to be written."""
         return self._outbox.waiting
 
     def take_output(self) -> bytes:

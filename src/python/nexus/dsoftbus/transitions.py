@@ -22,7 +22,7 @@ MESSAGE_BYTES_MAX: Final = FRAME_BYTES_MAX + TAG_BYTES
 
 
 class State(Enum):
-    """Where a connection stands."""
+    """The state of a connection."""
 
     __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 

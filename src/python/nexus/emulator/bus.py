@@ -26,7 +26,7 @@ class BusError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a device is, and which access sizes it accepts."""
+    """The place of a device, and the access sizes that it accepts."""
 
     base: int
     length: int
@@ -48,7 +48,7 @@ class Bus:
 
     @property
     def regions(self) -> Sequence[Region]:
-        """Where devices answer; no two of them overlap."""
+        """The regions where devices answer; no two of them overlap."""
         return self._regions
 
     def read(self, address: int, size: int) -> int:

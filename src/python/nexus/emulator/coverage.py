@@ -1,4 +1,4 @@
-"""Which instructions of which pages a machine has executed, whatever the engine.
+"""The instructions that a machine has executed, page by page, whatever the engine.
 
 A page is known by where it lay when it was first executed and by what was in it then: when other
 code is put into the same frame of memory, that is another page.  Recording changes nothing that a
@@ -33,7 +33,7 @@ _DIGEST_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True, order=True)
 class PageKey:
-    """Where a page of code was, and what was in it."""
+    """The place of a page of code, and its content."""
 
     physical: int
     virtual: int

@@ -144,7 +144,7 @@ def _headers(image: bytes) -> tuple[int, list[ProgramHeader]]:
 
 
 def _physical(entry: int, loaded: list[ProgramHeader]) -> int:
-    """Where an entry that is given as a virtual address is in memory."""
+    """Return the place in memory of an entry that is given as a virtual address."""
     for it in loaded:
         if it.flags & PF_X and it.virtual <= entry < it.virtual + it.file_bytes:
             return entry - it.virtual + it.physical

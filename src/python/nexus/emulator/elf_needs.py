@@ -1,4 +1,4 @@
-"""Which extensions an executable says it was built for, beyond what this machine has.
+"""The extensions that an executable was built for, beyond those of this machine.
 
 An ELF says so in two places: the flags of its header (how floating-point values are passed) and
 the attribute `Tag_RISCV_arch` (psABI, "ELF Object Files").  Neither proves that an instruction

@@ -1,4 +1,4 @@
-"""Which engine runs a machine's hart; only the one that does is imported."""
+"""The choice of an engine for a machine's hart; only the chosen one is imported."""
 
 from __future__ import annotations
 

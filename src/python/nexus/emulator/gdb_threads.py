@@ -18,7 +18,7 @@ ERROR_THREAD: Final = b"E03"  # ESRCH
 
 
 class GdbThreads:
-    """Which hart a debugger is looking at."""
+    """The harts that a debugger looks at, by its threads."""
 
     def __init__(self, timeline: History) -> None:
         self._timeline = timeline
@@ -26,7 +26,7 @@ class GdbThreads:
 
     @property
     def count(self) -> int:
-        """How many harts there are."""
+        """The number of harts."""
         return self._timeline.machine.harts
 
     @property

@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """Where everything is put."""
+    """The places of all that is loaded."""
 
     parts: tuple[Part, ...]
     start: int  # Where the reset ROM jumps.
@@ -170,7 +170,7 @@ def _firmware_start(firmware: elf.Image | payload.Flat, ram_bytes: int) -> int:
 
 
 def _next_stage(kernel: elf.Image | payload.Flat, loaded: list[Part]) -> int:
-    """Where firmware jumps: to the beginning, as on QEMU, unless headers are there."""
+    """Return firmware's first address: the beginning, as on QEMU, unless headers are there."""
     if isinstance(kernel, elf.Image) and any(segment.has_headers for segment in kernel.segments):
         return kernel.entry
     return min(part.address for part in loaded)

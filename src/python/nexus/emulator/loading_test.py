@@ -1,4 +1,4 @@
-"""Where firmware, kernel, initial RAM disk and device tree are put, and what is refused."""
+"""The places of firmware, kernel, initial RAM disk and device tree, and refusals."""
 
 import gzip
 import struct

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Stop(Enum):
-    """Why `run` returned."""
+    """The reason why `run` returned."""
 
     REACHED = "reached"  # until_ns, while running.
     IDLE = "idle"  # until_ns, in wfi with nothing pending.
@@ -208,7 +208,7 @@ class Machine:
 
     @property
     def harts(self) -> int:
-        """How many there are."""
+        """The number of harts."""
         return self._options.harts
 
     @property

@@ -36,7 +36,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Why the hart stopped: a breakpoint (`watch` is None), a watched access, or its turn."""
+    """The cause of a stop: a breakpoint (`watch` is None), a watched access, or the hart's turn."""
 
     address: int
     watch: Watch | None = None

@@ -36,7 +36,7 @@ _LEAF: Final = 0b1110
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Where a machine was: the page of pc, pc itself, and what could be return addresses.
+    """A sample of a machine: the page of pc, pc itself, and what could be return addresses.
 
     `ra` is the register; `returns` were found by following the frame pointer.
     """

@@ -35,7 +35,7 @@ _FIRMWARE_MAGIC: Final = 0x4942_534F
 
 
 def tree_address(ram_bytes: int, size: int) -> int:
-    """Where a tree of this size is put."""
+    """Return the address for a tree of this size."""
     end = min(RAM_BASE + ram_bytes, _TREE_END_MAX)
     return (end - size) // _TREE_ALIGNMENT * _TREE_ALIGNMENT
 
@@ -133,7 +133,7 @@ def _firmware_files() -> Node:
 
 
 def _switches(options: BoardOptions) -> list[Node]:
-    """How to switch off and to reset, by the test device."""
+    """Return the nodes by which a guest switches off and resets, through the test device."""
     return [
         Node(
             name,

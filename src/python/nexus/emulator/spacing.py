@@ -1,4 +1,4 @@
-"""How far the checkpoints of a run lie apart, in steps.
+"""The distance between the checkpoints of a run, in steps.
 
 With a stopwatch the distance follows what they cost, so that they take a small part of the run on
 engines of any speed.

@@ -170,7 +170,7 @@ class Timeline:
         return hit
 
     def _until(self, limit: int) -> int | None:
-        """How far the machine can run before a position is passed or something is typed."""
+        """Return how far the machine can run before a position is passed or something is typed."""
         machine = self.machine
         event = machine.next_event_ns()
         typed = self._log[self._typed_count][0] if self._typed_count < len(self._log) else None

@@ -1,4 +1,4 @@
-"""How options are read: what all parsers of arguments refuse, and how they say what is wrong.
+"""The reading of options: refusals common to all parsers of arguments, and their words.
 
 `argparse` abbreviates options, reports what is missing before what is misspelt, and repeats what it
 was given at any length.  A subclass decides how a mistake is reported.

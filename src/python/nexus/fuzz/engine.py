@@ -50,7 +50,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, from which seed, and where inputs lie and go."""
+    """The length of a search, its seed, and the folders of inputs."""
 
     seconds: int
     seed: int

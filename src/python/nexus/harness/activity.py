@@ -1,4 +1,4 @@
-"""How busy each machine was, over the virtual time of a run, in a bounded number of stretches.
+"""The activity of each machine, over the virtual time of a run, in a bounded number of stretches.
 
 A run has as many steps as it likes; when its stretches are used up, two of them become one, so a
 picture of any run has between half of them and all.  Same run, same stretches.

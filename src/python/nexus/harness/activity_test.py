@@ -1,4 +1,4 @@
-"""Where a machine was busy: stretch by stretch, bounded, and in per cent."""
+"""The activity of a machine: stretch by stretch, bounded, and in per cent."""
 
 from __future__ import annotations
 

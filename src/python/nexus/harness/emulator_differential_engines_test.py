@@ -1,4 +1,4 @@
-"""Which machines the differential program asks, with what, and how it words the answers."""
+"""The machines that the differential program asks, its questions, and its words for answers."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Engine(Protocol):
         """Instructions retired per machine; empty if the engine does not count them."""
 
     def fault_counts(self) -> dict[str, int]:
-        """How often each network fault was injected."""
+        """Count the injections of each network fault."""
 
     def trace_text(self) -> str:
         """The newest trace lines."""

@@ -197,7 +197,7 @@ class Judge:
         return is_match
 
     def matching_note(self) -> str:
-        """Which pattern was being matched when the run was broken off, if one was."""
+        """Return the pattern that was being matched when the run was broken off, if one was."""
         expectation = self._matching
         if expectation is None:
             return ""

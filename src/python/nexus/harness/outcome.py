@@ -1,4 +1,4 @@
-"""How a run can end: one value each, with a name for people and an exit code for pipelines.
+"""The outcomes of a run: each has a name for people and an exit code for pipelines.
 
 Only `PASSED` is 0, and there is one path to it.  The codes are an interface: never reuse one.
 """

@@ -1,4 +1,4 @@
-"""Where an address lies: the name of the function and the line of source, if an ELF has them."""
+"""The place of an address: the name of the function and the line, if an ELF has them."""
 
 from __future__ import annotations
 

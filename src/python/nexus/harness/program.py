@@ -48,7 +48,7 @@ Booter = Callable[[Plan, Options], Engine]
 
 @dataclass(slots=True)
 class _Ended:
-    """How a run ended: what `_finish` writes down."""
+    """The end of a run, which `_finish` writes down."""
 
     outcome: Outcome
     message: str

@@ -163,7 +163,7 @@ def qemu_cpu(cpu: Cpu, version: str) -> str:
 
 
 def _bus_of(slot: int) -> str:
-    """Where on the board a device is."""
+    """The place of a device on the board."""
     return f"bus=virtio-mmio-bus.{int(slot)}"
 
 

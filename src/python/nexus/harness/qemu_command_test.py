@@ -1,4 +1,4 @@
-"""Which QEMU will do, and how it is called."""
+"""The QEMUs that will do, and the command line of one."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Record:
 
     @property
     def verdict(self) -> Verdict:
-        """How it ended."""
+        """The verdict on the run."""
         assert self.judge.verdict is not None, "the run is not over"
         return self.judge.verdict
 

@@ -58,7 +58,7 @@ class Stopper:
         release_ending(self._previous)
 
     def reason(self) -> tuple[Outcome, str] | None:
-        """Why the run must end, if it must."""
+        """The reason why the run must end; None if it may go on."""
         if self._signal is not None:
             return Outcome.INTERRUPTED, f"interrupted by {self._signal}"
         if self._is_overdue or self._clock_ms() > self._end_ms:

@@ -10,7 +10,7 @@ from nexus.harness.phase import Phase
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the run ended, and what a person needs to know first."""
+    """The end of a run, and what a person needs to know first."""
 
     outcome: Outcome
     message: str

@@ -121,7 +121,7 @@ class VirtualEngine:
         return self._world.instructions()
 
     def fault_counts(self) -> dict[str, int]:
-        """How often each network fault was injected, and power cut."""
+        """Count the injections of each network fault, and the power cuts."""
         counts = Counter(event.fault.value for event in self._world.faults)
         if self._world.power_cuts:
             counts["power-cut"] = self._world.power_cuts

@@ -1,4 +1,4 @@
-"""How verdicts and progress word what is missing, lines of a console, and virtual time."""
+"""The words of verdicts and progress: missing markers, lines of a console, virtual time."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _PATH_RULE: Final = "segments between '/', none empty, '.' or '..', without '\\'
 
 
 class Fault(Enum):
-    """Why an image is refused.  The first that applies, in this order, is reported."""
+    """The reason why an image is refused.  The first that applies, in this order, is reported."""
 
     TRUNCATED = "truncated"
     MAGIC = "bad magic"
@@ -98,7 +98,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """How the file is asked for, with its version."""
+        """The name by which the file is asked for, with its version."""
         return f"{self.bundle}@{self.version}/{self.path}"
 
     @property

@@ -23,7 +23,7 @@ _KEPT: Final = ("uart-A.log", "uart-B.log", "capture.pcapng", "trace.txt")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How a run ended, and the digests of its logs, capture, trace and disks."""
+    """The end of a run, and the digests of its logs, capture, trace and disks."""
 
     exit_code: int
     digests: Mapping[str, str]

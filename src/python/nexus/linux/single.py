@@ -23,7 +23,7 @@ _DISK_SLOT: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended."""
+    """The end of a run."""
 
     stop: Stop  # `REACHED` or `IDLE` if what was waited for came, or time was up.
     exit_code: int | None

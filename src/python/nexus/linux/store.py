@@ -30,7 +30,7 @@ _DONE: Final = "made-of"
 
 
 def default_folder() -> Path:
-    """Where packages are kept, unless an option says otherwise."""
+    """Return the folder of packages, unless an option says otherwise."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "nexus-linux"
 

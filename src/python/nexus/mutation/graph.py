@@ -1,4 +1,4 @@
-"""Which tests depend on a file of Python, nearest first, by what the files import."""
+"""The tests that depend on a file of Python, nearest first, by the imports of files."""
 
 from __future__ import annotations
 

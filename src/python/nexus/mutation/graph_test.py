@@ -1,4 +1,4 @@
-"""Which tests depend on a file, and in which order."""
+"""The tests that depend on a file, in their order."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Found(TypedDict, total=False):
 
 
 class Answer(Found, total=False):
-    """How the tests ended, which of them failed, and what each cost."""
+    """The ends of tests, those that failed, and the cost of each."""
 
     how: str
     failed: list[str]

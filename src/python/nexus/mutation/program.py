@@ -148,7 +148,7 @@ def _draw(changes: Iterable[Change], options: argparse.Namespace) -> list[Change
 
 @dataclass(frozen=True)
 class _Run:
-    """Where faults are planted, how they are judged, and what is known before the first."""
+    """The place where faults are planted, their judge, and the verdicts known before the first."""
 
     repository: Path
     tree: Tree

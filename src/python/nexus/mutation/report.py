@@ -13,7 +13,7 @@ from nexus.mutation.verdict import Fate, Verdict
 
 @dataclass(frozen=True)
 class Figures:
-    """How many of the mutants that count were noticed."""
+    """The number of noticed mutants, among those that count."""
 
     counted: int
     by_unit_tests: int

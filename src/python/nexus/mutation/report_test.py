@@ -1,4 +1,4 @@
-"""How mutants are drawn, known as equivalent, and reported."""
+"""Mutants are drawn, known as equivalent, and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are changed, and where: paths of a user, lines that a commit changed."""
+"""The files that are changed, and the places: paths of a user, lines that a commit changed."""
 
 from __future__ import annotations
 

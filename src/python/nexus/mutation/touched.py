@@ -1,4 +1,4 @@
-"""Which tests a change can concern: those that call the function in which it is.
+"""The tests that a change can concern: those that call the function in which it is.
 
 A file of tests is run once without a change, and each call of a function of the sources is noted.
 What runs when a module is imported, what another process runs, and what one test leaves for the

@@ -1,4 +1,4 @@
-"""Which tests a change concerns: what calls its function, and what cannot be seen to."""
+"""The tests that a change concerns: callers of its function, and those that hide their calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which zig tests depend on a file, and how the compiler is called for them.
+"""The zig tests that depend on a file, and the call of the compiler for them.
 
 BUILD files are Python: `zig_module` and `zig_test` are read from their syntax tree.  Which files a
 module has is what its root imports, as for the compiler.

@@ -1,4 +1,4 @@
-"""How a program of zig tests ended: by what it returned, and by what it said had begun."""
+"""The end of a program of zig tests: its exit code, and the last test that it began."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ UNSENT_BYTES_MAX: Final = 1 << 20
 
 
 class Ran(Enum):
-    """How a run ended: always at its deadline."""
+    """The end of a run: always at its deadline."""
 
     DEADLINE = "deadline"
 

@@ -40,7 +40,7 @@ class State(IntEnum):
 
 
 class Failure(IntEnum):
-    """Why a connection ended; the numbers are positions in `connection.Failure`."""
+    """The reason why a connection ended; the numbers are positions in `connection.Failure`."""
 
     NONE = 0
     REFUSED = 1
@@ -187,7 +187,7 @@ class Listener(_Socket):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """How a connection is."""
+    """The state of a connection."""
 
     state: State
     failure: Failure
@@ -210,7 +210,7 @@ class Connection(_Socket):
         return self._call("tcp_write", data, len(data))
 
     def status(self) -> ConnectionStatus:
-        """How it is now."""
+        """The present state of the connection."""
         got = Status()
         self._call("tcp_status", ctypes.byref(got))
         peer = Peer(IPv4Address(got.remote.ip), got.remote.port)

@@ -1,4 +1,4 @@
-"""Where two files that should be the same part, said so that a person finds the cause.  No I/O."""
+"""The first difference of two files, in words that lead a person to the cause.  No I/O."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _compare_file(name: str, first: bytes, second: bytes) -> Difference | None:
 
 
 def first_offset(first: bytes, second: bytes) -> int:
-    """Where they part; the shorter length if one is the beginning of the other."""
+    """Return the offset of the first difference; the shorter length if one begins the other."""
     low, high = 0, min(len(first), len(second))
     if first[:high] == second[:high]:
         return high

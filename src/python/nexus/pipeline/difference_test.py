@@ -1,4 +1,4 @@
-"""Where files part is named, and only what may differ is overlooked."""
+"""The first difference of two files is named, and only permitted ones are overlooked."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def expect(what: str, seen: object, wanted: object) -> None:
 
 
 def code_of(call: Callable[[], object]) -> str:
-    """How a call ended."""
+    """The end of a call."""
     try:
         call()
     except grpc.RpcError as exc:

@@ -117,7 +117,7 @@ class Bot:
         self.wake()
 
     def patience(self) -> float:
-        """How long a call may take now."""
+        """The seconds that a call may take now."""
         if self.deadline is None:
             return CALL_SECONDS_MAX
         return min(CALL_SECONDS_MAX, max(0.1, self.deadline - time.monotonic()))

@@ -24,7 +24,7 @@ EXECUTE_SECONDS_MAX: Final = 300.0
 
 @dataclass(frozen=True)
 class Done:
-    """How an execution ended: a code of gRPC's names, and what the process did."""
+    """The end of an execution: a code of gRPC's names, and the output of the process."""
 
     status: str
     exit_code: int
@@ -57,7 +57,7 @@ class Client:
         self.channel.close()
 
     def how(self, seconds: float = CALL_SECONDS_MAX) -> dict[str, Any]:
-        """How each call is made."""
+        """Return the arguments that each call has besides its request."""
         return {"metadata": self.remote.metadata(), "timeout": seconds}
 
     def describe(self, seconds: float = CALL_SECONDS_MAX) -> messages.ServerCapabilities:
@@ -82,7 +82,7 @@ class Client:
         return None if found.status.code else bytes(found.data)
 
     def missing(self, *digests: messages.Digest) -> list[str]:
-        """Which of some blobs are not there, by hash."""
+        """List the hashes of those blobs that are not there."""
         request = messages.FindMissingBlobsRequest(
             instance_name=self.instance, blob_digests=digests
         )

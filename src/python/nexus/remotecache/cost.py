@@ -192,7 +192,7 @@ def why(process: Process, before: Iterable[Process], read: Read) -> str:
 
 
 def alike(one: Process, other: Process) -> tuple[bool, bool, bool]:
-    """How much two have in common."""
+    """Return how much two have in common."""
     return one.argv == other.argv, one.env == other.env, one.inputs == other.inputs
 
 

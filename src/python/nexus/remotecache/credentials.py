@@ -78,7 +78,7 @@ _USAGE_OF_AUTHORITY: Final = x509.KeyUsage(
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where everything is; a team's own files take the place of ours if there are any."""
+    """The places of all files; a team's own take the place of ours if there are any."""
 
     folder: Path
     given: ServerFiles | None = None

@@ -1,4 +1,4 @@
-"""How a store names a blob."""
+"""The name of a blob in a store."""
 
 from __future__ import annotations
 

@@ -65,12 +65,12 @@ def misfit(properties: Iterable[tuple[str, str]]) -> str:
 
 
 def capacity(cores: int, memory_bytes: int) -> int:
-    """How many processes a machine takes at once, by cores and by memory; at least one."""
+    """Count the processes that a machine takes at once, by cores and by memory; at least one."""
     return max(1, min(cores, memory_bytes // PROCESS_MEMORY_BYTES))
 
 
 def own_capacity(group: Path = GROUP) -> int:
-    """How many this machine takes at once, by what this process may use of it."""
+    """Count the processes that this machine takes at once, by this process's share of it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = len(os.sched_getaffinity(0))
     numbers = [int(word) for word in words_of(group / "memory.max") if word.isdecimal()]

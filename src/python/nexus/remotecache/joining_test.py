@@ -1,4 +1,4 @@
-"""Which workers may join, and how much a machine takes."""
+"""The workers that may join, and the number of processes that a machine takes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ACCEPTED: Final = (
 
 
 def refusal(certificate: x509.Certificate, *, is_authority: bool = False) -> str:
-    """Why the key of a certificate will not do; empty if it will.
+    """Return the reason why the key of a certificate will not do; empty if it will.
 
     All take a certificate that was signed by Ed25519, and not all a server that has such a key.
     """

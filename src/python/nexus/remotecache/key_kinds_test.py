@@ -30,7 +30,7 @@ GOOD = ec.SECP256R1()
 
 
 def digest_for(key: Key) -> hashes.SHA256 | None:
-    """How a key signs; two kinds have a digest of their own."""
+    """Return the algorithm by which a key signs; two kinds have a digest of their own."""
     own = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
     return None if own else hashes.SHA256()
 

@@ -231,7 +231,7 @@ def family_of(address: str) -> socket.AddressFamily:
 
 
 def reachable(address: str) -> str:
-    """Where this machine itself reaches what listens on an address."""
+    """Return the address by which this machine itself reaches a listener."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
 
 

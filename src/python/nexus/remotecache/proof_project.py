@@ -102,7 +102,7 @@ enabled = false
 
 @dataclass(frozen=True)
 class Run:
-    """How one run ended."""
+    """The end of one run."""
 
     exit_code: int
     log: str
@@ -119,7 +119,7 @@ def output_of_step(number: int, salt: str) -> bytes:
 
 
 def blob_of(objects: Path, content: bytes) -> Path:
-    """Where the store keeps these bytes."""
+    """Return the path of these bytes in the store."""
     digest = hashlib.sha256(content).hexdigest()
     return objects / digest[:2] / digest[2:]
 

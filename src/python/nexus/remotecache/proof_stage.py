@@ -30,7 +30,7 @@ class NotTriedError(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one case ended; neither text if it went as it must."""
+    """The end of one case; neither text if it went as it must."""
 
     name: str
     complaint: str = ""

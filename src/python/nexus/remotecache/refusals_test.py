@@ -107,7 +107,7 @@ def served(place: Path, stack: ExitStack) -> list[str]:
 
 
 def jobs(place: Path) -> Path:
-    """Where a server keeps its jobs; the folder is one of a server."""
+    """Return the file of a server's jobs; the folder is one of a server."""
     (place / "server").mkdir()
     (place / "server" / folders.SERVER.mark).write_text(folders.SERVER.text)
     return place / "server" / "jobs.sqlite"

@@ -30,7 +30,7 @@ class Health(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a lease ended: a result, or why there is none.
+    """The end of a lease: a result, or the reason why it has none.
 
     Of codes the scheduler tries `UNAVAILABLE` elsewhere; others are the client's to read.
     """

@@ -53,7 +53,7 @@ def visible_folders(environment: Mapping[str, str], more: Sequence[Path]) -> tup
 
 
 def pants_cache(environment: Mapping[str, str]) -> Path:
-    """Where the launcher keeps Pants's own venv."""
+    """Return the folder where the launcher keeps Pants's own venv."""
     caches = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(environment.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
 
@@ -79,7 +79,7 @@ def interpreter_folders(folders: Sequence[Path]) -> tuple[str, ...]:
 
 
 def refusal() -> str | None:
-    """Why this machine cannot confine a process; nothing if it can."""
+    """Return the reason why this machine cannot confine a process; nothing if it can."""
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return "there is no `bwrap` on PATH; on Debian: apt-get install bubblewrap"

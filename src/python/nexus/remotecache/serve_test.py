@@ -1,4 +1,4 @@
-"""How a worker beside its server finds it, wherever that listens."""
+"""A worker beside its server finds it, wherever the server listens."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SOCKET: Final = "store.socket"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where and how a server serves."""
+    """The place and the manner of a server."""
 
     address: str = "127.0.0.1"
     port: int = 0
@@ -73,16 +73,16 @@ class CacheServer:
 
     @property
     def objects(self) -> Path:
-        """Where the store keeps blobs, each in a file named after its hash."""
+        """The folder where the store keeps blobs, each in a file named after its hash."""
         return self.folder / "store" / "cas" / "objects"
 
     @property
     def store_socket(self) -> Path:
-        """Where the store listens."""
+        """The socket where the store listens."""
         return self.folder / SOCKET
 
     def ended(self) -> str | None:
-        """Which process has ended, if one has."""
+        """Describe the end of a process that has ended; None if both run."""
         for name, process in (("store", self.store), ("front", self.front)):
             if process.poll() is not None:
                 return ending(self.folder, name, process.returncode)

@@ -102,7 +102,7 @@ class FrontPaths:
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """Where the front listens: for tokens, and, if asked, for clients with certificates."""
+    """The ports of the front: for tokens, and, if asked, for clients with certificates."""
 
     address: str
     port: int

@@ -69,7 +69,7 @@ def parse(log: str) -> CacheStats:
 
 
 def complaints(stats: CacheStats, *, all_found: bool, found_min: int) -> list[str]:
-    """Why the cache did not serve as it should; empty if it did."""
+    """List the reasons why the cache did not serve as it should; empty if it did."""
     said = []
     if stats["requests"] == 0:
         said.append(

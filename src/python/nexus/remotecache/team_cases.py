@@ -191,7 +191,7 @@ def clock_library() -> str:
 
 
 def running(_team: Team) -> int:
-    """How many processes run now, by the sandboxes there are."""
+    """Count the processes that run now, by their sandboxes."""
     found = subprocess.run(
         ["pgrep", "--count", "--full", "action-result="], check=False, capture_output=True
     )

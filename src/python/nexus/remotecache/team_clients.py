@@ -102,7 +102,7 @@ def closed_folders() -> list[Path]:
 
 
 def pants_cache() -> Path:
-    """Where the launcher has put Pants."""
+    """Return the folder where the launcher has put Pants."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
 

@@ -40,12 +40,12 @@ class NetworkError(Exception):
 
 
 def entering() -> tuple[str, ...]:
-    """How to get into name spaces of one's own."""
+    """Return the command that enters name spaces of one's own."""
     return ENTER_AS_ROOT if os.geteuid() == 0 else ENTER
 
 
 def refusal() -> str:
-    """Why this machine does not allow a network of one's own; empty if it does."""
+    """Return the reason why this machine allows no network of one's own; empty if it does."""
     try:
         tried = subprocess.run(
             [*entering(), "ip", "link", "add", "one", "type", "veth", "peer", "name", "two"],

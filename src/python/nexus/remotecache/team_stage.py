@@ -218,12 +218,12 @@ class Work:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """The seconds that it has taken so far."""
         return time.monotonic() - self.began
 
 
 def split(done: Sequence[Done]) -> str:
-    """Which worker ran how many."""
+    """Describe how many processes each worker ran."""
     names = sorted({one.worker for one in done})
     return ", ".join(f"{name}: {sum(one.worker == name for one in done)}" for name in names)
 

@@ -56,7 +56,7 @@ ILL_SECONDS: Final = 20.0
 
 
 class Wish:
-    """How often the end was asked for: once to drain, twice to end at once."""
+    """The wish for an end: asked for once, the worker drains; twice, it ends at once."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -33,7 +33,7 @@ class AnsweringNode(SwitchNode):
 
     @property
     def mode(self) -> Mode | None:
-        """How the peer speaks, once there is a session."""
+        """The way in which the peer takes calls, once there is a session."""
         return None if self._carrier is None else self._carrier.mode
 
     def _connect(self, now_ns: int) -> ByteStream | None:

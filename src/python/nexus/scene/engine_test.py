@@ -1,4 +1,4 @@
-"""Which engine `auto` stands for, and that a named one is never replaced."""
+"""The engine that `auto` stands for; a named one is never replaced."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class VirtualNode(SwitchNode):
 
     @property
     def retransmissions(self) -> int:
-        """How often this end said something again."""
+        """The number of times that this end said something again."""
         return 0 if self._stream is None else self._stream.connection.status().retransmissions
 
     def _run_until(self, is_done: Callable[[], bool]) -> None:

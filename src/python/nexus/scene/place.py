@@ -1,4 +1,4 @@
-"""Where the nodes of a switch are: the guest, and the peers that its configuration names."""
+"""The places of a switch's nodes: the guest, and the peers that its configuration names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Place:
 
 
 def place_of_guest(node: CheckedNode) -> Place:
-    """Where a node of a configuration is; it must have a network and a bus."""
+    """Return the place of a node of a configuration; it must have a network and a bus."""
     assert node.network is not None, "the guest needs a network"
     assert node.dsoftbus is not None, "the guest needs a bus"
     return Place(
@@ -35,7 +35,7 @@ def place_of_guest(node: CheckedNode) -> Place:
 
 
 def place_of_peer(peer: Peer, mac: bytes) -> Place:
-    """Where a peer of the guest is, which has the test key of its name."""
+    """Return the place of a peer of the guest, which has the test key of its name."""
     return Place(
         device_id=peer.id,
         mac=mac,

@@ -1,4 +1,4 @@
-"""How long the store of a real guest is busy, in virtual time, by how many keys it has.
+"""The time that a real guest's store is busy, in virtual time, by the number of its keys.
 
 A list and a compaction go through the keys in their order once.  While the store is busy no other
 caller is served, so one that went through all keys for each key kept local writers waiting for

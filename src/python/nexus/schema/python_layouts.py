@@ -32,7 +32,7 @@ def _part(frame: Frame, part: Part) -> Iterator[str]:
 
 
 def _format(form: str) -> str:
-    """How `str.format` has a form: `hex16` as `:016x`."""
+    """Return a form as `str.format` has it: `hex16` as `:016x`."""
     digits = int(form.removeprefix("hex")) if form.startswith("hex") else None
     return "" if digits is None else f":0{digits}x" if digits else ":x"
 

@@ -135,7 +135,7 @@ def test_the_bit_of_a_reply_is_a_number_nowhere() -> None:
 
 
 def lines() -> list[str]:
-    """How each line of a marker or a record begins, as far as that identifies it."""
+    """Return the beginning of each line of a marker or a record that identifies it."""
     starts = {line.text.partition("{")[0] for module in contract() for line in module.lines}
     return sorted(start for start in starts if len(start) >= 6)
 

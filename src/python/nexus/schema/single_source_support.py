@@ -81,7 +81,7 @@ def host_texts() -> dict[str, str]:
 
 @cache
 def host_sources() -> dict[str, ast.Module]:
-    """Where the contract's protocols are spoken."""
+    """List the files in which the contract's protocols are spoken."""
     texts = host_texts()
     return {path: ast.parse(texts[path]) for path in texts if path.startswith(HOST_ROOMS)}
 

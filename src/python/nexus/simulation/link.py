@@ -75,7 +75,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkOptions:
-    """How a link behaves.  The default has a delay and no faults."""
+    """The behaviour of a link.  The default has a delay and no faults."""
 
     delay_ns: int = DELAY_NS_DEFAULT
     jitter_ns: int = 0  # Added to the delay, drawn per frame: this is what reorders frames.

@@ -21,7 +21,7 @@ _HEADER_BYTES: Final = 14
 
 
 class Stop(Enum):
-    """Why `run` returned; the same names as the emulator's."""
+    """The reason why `run` returned; the same names as the emulator's."""
 
     REACHED = "reached"
     FINISHED = "finished"

@@ -38,7 +38,7 @@ class LearningSwitch:
 
     @property
     def addresses(self) -> int:
-        """How many addresses are in the table now."""
+        """The number of addresses in the table now."""
         return len(self._port_by_address)
 
     def forward(self, port: int, frame: bytes) -> tuple[int, ...]:

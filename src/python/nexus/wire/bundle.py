@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ListReply:
-    """How many bundles there are."""
+    """The number of bundles."""
 
     status: Status
     count: int = 0

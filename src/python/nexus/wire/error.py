@@ -12,7 +12,7 @@ from nexus.core.errors import NexusError
 
 
 class Reason(Enum):
-    """Why a frame is refused.  The values are the words used in messages and documents."""
+    """The reason why a frame is refused.  The values are the words of messages and documents."""
 
     TRUNCATED = "truncated"
     BAD_MAGIC = "bad magic"

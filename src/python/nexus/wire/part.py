@@ -14,7 +14,7 @@ _CODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 class Part:
-    """Where the fields are, and all of them at once as `struct`."""
+    """The places of the fields, and all of them at once as `struct`."""
 
     __slots__ = ("_spans", "rows", "struct")
 
@@ -37,9 +37,9 @@ class Part:
         return self.struct.size
 
     def at(self, name: str) -> int:
-        """Where a field begins, from the start of the part."""
+        """Return the place where a field begins, from the start of the part."""
         return self.span(name).start
 
     def span(self, name: str) -> slice[int, int, None]:
-        """Where a field's bytes are, from the start of the part."""
+        """Return the place of a field's bytes, from the start of the part."""
         return self._spans[name]

@@ -1,4 +1,4 @@
-"""Which reason each malformed frame is refused with, and what the encoders refuse to send."""
+"""The reason for which each malformed frame is refused, and what the encoders refuse to send."""
 
 from __future__ import annotations
 

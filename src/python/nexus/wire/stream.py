@@ -41,7 +41,7 @@ class MessageReader:
 
     @property
     def buffered(self) -> int:
-        """How many bytes wait for the rest of their message."""
+        """The number of bytes that wait for the rest of their message."""
         return len(self._buffer) - self._position
 
     def feed(self, data: bytes | memoryview) -> None:

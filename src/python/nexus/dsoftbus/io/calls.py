@@ -79,7 +79,7 @@ class Calls:
 
     @property
     def in_flight(self) -> int:
-        """How many calls wait for their answers."""
+        """The number of calls that wait for their answers."""
         return len(self._pending)
 
     def next_correlation(self) -> int:

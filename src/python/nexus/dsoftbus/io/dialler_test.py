@@ -1,4 +1,4 @@
-"""How long a dialler waits between two rounds, by a clock that only writes down what is asked."""
+"""The wait of a dialler between two rounds, by a clock that only writes down its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a node makes its connections, in either direction; they share its buffers."""
+"""The maker of a node's connections, in either direction; they share its buffers."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ class Node:
 
     @property
     def session_count(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         return self._table.ready_count
 
     @property

@@ -97,7 +97,7 @@ class Peer(Clients):
 
     @property
     def in_flight(self) -> int:
-        """How many calls wait for their answers."""
+        """The number of calls that wait for their answers."""
         return self._calls.in_flight
 
     async def wait_ready(self, timeout_s: float = TIMEOUT_S) -> None:

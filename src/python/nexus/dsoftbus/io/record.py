@@ -90,7 +90,7 @@ class Strangers(Model):
 
 
 class Denials(Model):
-    """How many denials of a peer have no record of their own, since there were too many."""
+    """The number of a peer's denials without a record of their own, since there were too many."""
 
     event: Literal["denials"] = "denials"
     level: Literal["warn"] = "warn"

@@ -29,7 +29,7 @@ SERVING_MAX: Final = 128
 
 
 class Conversation(Protocol):
-    """Where requests come from and answers go."""
+    """The source of requests, and the way of answers."""
 
     @property
     def has_bare_requests(self) -> bool:

@@ -18,7 +18,7 @@ from nexus.dsoftbus.session_events import Proven
 
 
 class Phase(IntEnum):
-    """How far a connection has come."""
+    """The progress of a connection."""
 
     SHAKING = 0  # The peer has proven nothing.
     UNBOUND = 1  # It has proven a key, and its announce is awaited.
@@ -61,7 +61,7 @@ class SessionTable:
 
     @property
     def ready_count(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         return sum(len(records) for records in self._ready.values())
 
     def add(self, record: SessionRecord) -> None:

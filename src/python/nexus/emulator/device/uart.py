@@ -118,7 +118,7 @@ class Uart:
 
     @property
     def quiet_room(self) -> int:
-        """How many bytes would go to the console, written to THR."""
+        """The number of bytes that would go to the console, written to THR."""
         is_special = self._line_control & LCR_DLAB or self._modem_control & MCR_LOOP
         return 0 if is_special else OUTPUT_BYTES_MAX - len(self._output)
 

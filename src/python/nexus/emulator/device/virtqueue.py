@@ -36,7 +36,7 @@ class Chain:
 
     @property
     def writable_bytes(self) -> int:
-        """How much the device may write."""
+        """The number of bytes that the device may write."""
         return sum(length for _, length in self.writable)
 
 

@@ -1,4 +1,4 @@
-"""Where QEMU 7.2 and this machine are known to differ, and why no guest has to mind.
+"""Known differences between QEMU 7.2 and this machine, and why no guest has to mind.
 
 Everything here is a field or a case that a portable guest cannot rely on: either the extension it
 belongs to is absent here, or QEMU 7.2 does what the privileged specification (1.12) rules out.

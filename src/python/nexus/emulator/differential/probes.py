@@ -222,7 +222,7 @@ def _illegal(chance: random.Random) -> int:
 
 
 def interrupt(chance: random.Random, number: int) -> Probe:
-    """Which pending interrupt is taken, if any, and by which mode."""
+    """Return the pending interrupt that is taken, if any, and the mode that takes it."""
     pending = chance.choice((0, 2, 0x20, 0x200))  # One at a time: see known.ORDER.
     enabled = chance.getrandbits(12) & 0xAAA
     delegated = chance.getrandbits(12) & 0x222

@@ -1,4 +1,4 @@
-"""Where debuggers connect: a port of the loopback interface, or a unix socket."""
+"""The address where debuggers connect: a port of the loopback interface, or a unix socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a debugger connects, and that nothing is left there."""
+"""The address where a debugger connects; nothing is left there."""
 
 from __future__ import annotations
 

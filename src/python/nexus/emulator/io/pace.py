@@ -1,4 +1,4 @@
-"""How far a guest runs between two looks at its debugger.
+"""The stretch that a guest runs between two looks at its debugger.
 
 Engines differ in speed by a factor of a thousand, and so do stretches of one guest on one engine.
 A look should cost little of the run, and a Ctrl-C should be heard at once.

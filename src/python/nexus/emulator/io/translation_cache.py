@@ -48,7 +48,7 @@ def name_for(compiler: str) -> str:
 
 
 def path_of(folder: Path, content: bytes) -> Path:
-    """Where a page's translation is, within the folder of its version."""
+    """Return the path of a page's translation, within the folder of its version."""
     key = key_of(content).hex()
     return folder / key[:2] / key
 
@@ -68,7 +68,7 @@ class TranslationCache:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the translations of this version are."""
+        """The folder of this version's translations."""
         return self._above / name_for(self._compiler)
 
     def find(self, content: bytes) -> Sequence[Found]:

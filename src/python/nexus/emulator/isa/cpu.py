@@ -1,4 +1,4 @@
-"""Which extensions a hart has: how a set is named, checked, and shown to the guest.
+"""The extensions of a hart: how a set is named, checked, and shown to the guest.
 
 A name is that of the ISA manual (chapter "ISA Extension Naming Conventions"): `rv64`, letters, and
 longer names after underscores, `rv64gc_zba_zbb_zbs`.  I, M, A, C, Zicsr and Zifencei are always

@@ -59,7 +59,7 @@ class Function(StrEnum):
 
 
 class Extend(StrEnum):
-    """How a word is made of the fewer bytes that a load read."""
+    """The way in which a word is made of the fewer bytes that a load read."""
 
     ZERO = "zero"
     SIGN = "sign"

@@ -35,7 +35,7 @@ _Distance = Callable[[int, int], int]  # From a place to a target, both from the
 
 
 class _Field(NamedTuple):
-    """Where an instruction, or a word of data, holds a distance."""
+    """The place of a distance in an instruction, or in a word of data."""
 
     distance: _Distance
     unit: int  # The distance's unit, in bytes.

@@ -52,7 +52,7 @@ def test_an_address_on_aarch64_is_a_page_and_an_offset() -> None:
 
 
 def _loads(flat: Flat) -> dict[int, int]:
-    """Where each load of `constant` reads from, by its size in bytes."""
+    """Return the places from which loads of `constant` read, by their size in bytes."""
     found = {}
     pages: dict[int, int] = {}
     for place, word in _words(flat, "constant"):

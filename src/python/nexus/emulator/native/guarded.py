@@ -1,4 +1,4 @@
-"""Which blocks of a region look for a stop before they run.
+"""The blocks of a region that look for a stop before they run.
 
 A debugger's stop is in a block, and a region without such a look must not run while the stop is
 set.  Blocks outside of all loops have one.  In a loop it costs too much, even in a branch that is

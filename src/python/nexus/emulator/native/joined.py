@@ -1,4 +1,4 @@
-"""Which two instructions one handler does, one after the other, and how slots come to have it.
+"""Pairs of instructions that one handler does in a row, and the way in which slots get it.
 
 What an interpreter costs is mostly the way from one instruction to the next, so frequent pairs have
 a handler that goes it once.  When an instruction is decoded beside another one and there is such a

@@ -118,7 +118,7 @@ def native(kernel: bytes) -> Machine:
 
 
 def joined(machine: Machine) -> int:
-    """How many slots have a handler of two instructions."""
+    """Count the slots whose handler does two instructions."""
     hart = machine.hart
     assert isinstance(hart, NativeHart)
     step = layout.SLOT_BYTES

@@ -171,7 +171,7 @@ POOL_PAGES: Final = 1024
 
 
 class Exit(IntEnum):
-    """Why generated code returned."""
+    """The reason why generated code returned."""
 
     BUDGET = 0  # No steps left.
     SLOW = 1  # The reference has to execute the instruction at pc.

@@ -1,4 +1,4 @@
-"""How a region looks at windows as seldom as it can.
+"""The looks of a region at windows, which are as few as they can be.
 
 Windows open and close in the interpreter alone, so what a region has seen of one holds until the
 region is left.

@@ -1,4 +1,4 @@
-"""How translated code looks at windows: as seldom as it can, and never too seldom."""
+"""The looks of translated code at windows: as few as they can be, and never too few."""
 
 import pytest
 

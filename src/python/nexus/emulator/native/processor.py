@@ -59,7 +59,7 @@ def host() -> Processor | None:
 
 
 def refusal(made_for: Processor) -> str | None:
-    """Why this host cannot run a product; None if it can."""
+    """Return the reason why this host cannot run a product; None if it can."""
     if host() is made_for:
         return None
     return f"made for {made_for.name}, and this host is {machine_name() or 'unknown'}; " + (

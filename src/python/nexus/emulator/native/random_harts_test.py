@@ -67,7 +67,7 @@ def test_translated_gives_the_same_turns(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(200, 210))
 def test_harts_of_one_kernel_agree(seed: int) -> None:
-    """Where they change protection and address spaces, each its own."""
+    """The harts change protection and address spaces, each its own."""
     _agree(program(random_kernel(seed)), "native", seed)
 
 

@@ -44,7 +44,7 @@ class Block:
         return None
 
     def successors(self) -> tuple[int, ...]:
-        """Where it may go on within the page without a call."""
+        """The places where it may go on within the page without a call."""
         last = self.last
         if last is None:
             return (self.end,)
@@ -105,7 +105,7 @@ def straddles(code: bytes, start: int) -> bool:
 
 
 def _leaders(found: dict[int, Decoded]) -> tuple[set[int], set[int]]:
-    """Where blocks begin, and which of these are likely to be reached from elsewhere."""
+    """Return the beginnings of blocks, and those that are likely to be reached from elsewhere."""
     leaders: set[int] = set()
     entries: set[int] = {min(found)} if found else set()
     for offset, instruction in found.items():

@@ -134,7 +134,7 @@ class TranslationSource(Protocol):
     """A source of translations, page by page."""
 
     def find(self, content: bytes, /) -> Sequence[Found]:
-        """Where to put which slots into the decoded page of this content."""
+        """Return the slots for the decoded page of this content, and their places."""
         ...
 
     def sample(self, content: bytes, offset: int, /) -> None:
@@ -158,7 +158,7 @@ class Translations:
         self._mapped: list[Executable] = []
 
     def find(self, content: bytes) -> Sequence[Found]:
-        """Where to put which slots into the decoded page of this content.
+        """Return the slots for the decoded page of this content, and their places.
 
         Raises:
             BlobError: The page's translation is damaged.

@@ -35,7 +35,7 @@ def both(kernel: bytes) -> tuple[Machine, Machine]:
 
 
 def pages_used(machine: Machine) -> int:
-    """How many different translated pages a machine found."""
+    """Count the different translated pages that a machine found."""
     hart = machine.hart
     assert isinstance(hart, NativeHart)
     assert isinstance(hart._translations, Translations)

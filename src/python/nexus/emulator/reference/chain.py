@@ -79,7 +79,7 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class TrapLoop:
-    """Why a hart is stuck."""
+    """The reason why a hart is stuck."""
 
     first: Trap
     last: Trap

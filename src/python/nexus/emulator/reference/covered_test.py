@@ -62,7 +62,7 @@ def machine_of(kernel: bytes, recorder: Recorder | None) -> Machine:
 
 
 def stepped(kernel: bytes) -> tuple[set[int], str]:
-    """Where a machine without a record is before each step, and its state at the end."""
+    """Return a recordless machine's places before each step, and its state at the end."""
     machine = machine_of(kernel, None)
     places = set()
     for step in range(STEPS):

@@ -52,7 +52,7 @@ class IllegalCsrError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Csr:
-    """How one register is read and written.
+    """The ways to read and to write one register.
 
     `kept` is the value that csrrs and csrrc change where it is not the value that is read.
     """

@@ -1,4 +1,4 @@
-"""Which register exists, and who may read or write it when: every number in every mode."""
+"""The registers that exist, and the modes that may read or write each: every number."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class Mmu:
 
 
 def levels_of(satp: int) -> int:
-    """How many tables a walk goes through: modes 8 and 9 are Sv39 and Sv48."""
+    """Return the number of tables in a walk: modes 8 and 9 are Sv39 and Sv48."""
     return (satp >> 60) - 5
 
 

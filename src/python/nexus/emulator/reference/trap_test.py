@@ -1,4 +1,4 @@
-"""Which interrupt comes first, which mode takes it, and what a trap keeps."""
+"""The order of interrupts, the mode that takes each, and the state that a trap keeps."""
 
 from __future__ import annotations
 

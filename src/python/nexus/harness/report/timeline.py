@@ -16,7 +16,7 @@ CONTEXT: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events are shown; an empty selection is all."""
+    """The selection of events that are shown; an empty one is all."""
 
     machines: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def line_of(event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """Where two runs part: the index of the first event that differs, and both events there."""
+    """The parting of two runs: the index of the first different event, and both events there."""
 
     index: int
     first: Event | None

@@ -1,4 +1,4 @@
-"""Where a server's bytes come from: memory, or a verified package image.
+"""The source of a server's bytes: memory, or a verified package image.
 
 A backend does not change: a reader of an open file sees one state of it to the end.  To serve other
 packages, give the server another backend, which ends all handles.

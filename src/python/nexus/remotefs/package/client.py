@@ -39,7 +39,7 @@ class Channel(Protocol):
 
     @property
     def session(self) -> int | None:
-        """Which session it is now; a handle is good in its own only."""
+        """The number of the present session; a handle is good in its own only."""
         ...
 
     def send(self, payload: bytes) -> int:
@@ -68,12 +68,12 @@ class PackageClient:
 
     @property
     def session(self) -> int | None:
-        """Which session it is now."""
+        """The number of the present session."""
         return self._channel.session
 
     @property
     def outstanding_max(self) -> int:
-        """How many may be."""
+        """The most requests that may be outstanding."""
         return self._outstanding_max
 
     def stat(self, name: str) -> int:

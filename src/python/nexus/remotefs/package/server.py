@@ -69,7 +69,7 @@ class PackageServer:
 
     @property
     def open_count(self) -> int:
-        """How many handles there are."""
+        """The number of handles."""
         return len(self._open)
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""Which pieces of a file to ask for next: reading in blocks of 128 bytes, many at a time.
+"""The choice of the next pieces of a file: blocks of 128 bytes, many at a time.
 
 `PK` v1 gives at most 128 bytes an answer, so a reader that waited for each would get 128 bytes a
 round trip.  A window asks for as many blocks as may be outstanding, keeps what comes in whatever
@@ -54,12 +54,12 @@ class Window:
 
     @property
     def asked_count(self) -> int:
-        """How many answers are awaited."""
+        """The number of awaited answers."""
         return len(self._asked)
 
     @property
     def kept_bytes(self) -> int:
-        """How much is held."""
+        """The number of bytes that are held."""
         return sum(len(data) for data in self._kept.values())
 
     def demand(self, offset: int, length: int) -> None:

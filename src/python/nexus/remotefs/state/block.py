@@ -23,7 +23,7 @@ class BlockDevice(Protocol):
 
     @property
     def sectors(self) -> int:
-        """How many sectors there are."""
+        """The number of sectors."""
         ...
 
     def read(self, sector: int, count: int) -> bytes:
@@ -50,7 +50,7 @@ class MemoryDevice:
 
     @property
     def sectors(self) -> int:
-        """How many sectors there are."""
+        """The number of sectors."""
         return len(self.content) // SECTOR_BYTES
 
     def read(self, sector: int, count: int) -> bytes:

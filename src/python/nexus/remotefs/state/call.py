@@ -57,7 +57,7 @@ class Call:
 
     @property
     def number(self) -> int:
-        """Which call of that start."""
+        """The number of the call since that start."""
         return self.identity & _NUMBER_MASK
 
 

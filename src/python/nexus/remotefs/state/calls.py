@@ -58,7 +58,7 @@ class Account:
 
     @property
     def calls(self) -> int:
-        """How many of its calls are remembered."""
+        """The number of its calls that are remembered."""
         return sum(len(epoch.calls) for epoch in self.epochs.values())
 
 

@@ -1,4 +1,4 @@
-"""Which calls of peers a store remembers, and what makes room, held to one table with the guest.
+"""The calls of peers that a store remembers, and what makes room: one table with the guest.
 
 The table and what its lines mean are in the guest's `calls_cases_test.zig`.
 """

@@ -16,7 +16,7 @@ from nexus.remotefs.state.store import StateError, Store
 
 
 class Verdict(IntEnum):
-    """How a disk is; the values are exit codes."""
+    """The state of a disk; the values are exit codes."""
 
     CLEAN = 0
     LEFTOVERS = 1

@@ -70,7 +70,7 @@ class Workload:
 
 @dataclass
 class Cuts:
-    """How many cuts were tried, and of what kind."""
+    """The number of cuts that were tried, by their kind."""
 
     points: int
     images: int = 0

@@ -1,4 +1,4 @@
-"""Which keys a peer may name, held to one table with the guest.
+"""The keys that a peer may name, held to one table with the guest.
 
 The table and what its lines mean are in the guest's `policy_cases_test.zig`.
 """

@@ -56,7 +56,7 @@ _STEPS: Final = frozenset({Op.PREPARE, Op.PAYLOAD, Op.COMMIT, Op.ABORT})
 
 
 class Fault(Enum):
-    """Why bytes are not a record.  The values are the words of reports."""
+    """The reason why bytes are not a record.  The values are the words of reports."""
 
     SHORT_HEADER = "truncated record header"
     MAGIC = "no record magic"

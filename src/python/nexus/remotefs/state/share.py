@@ -1,4 +1,4 @@
-"""How much of a store a peer may use, so that none can take what others need.
+"""The share of a store that a peer may use, so that none can take what others need.
 
 Each peer has a share, and a reserve is left to the node's own programs.  An entry belongs to the
 sender that set it last, and costs what its record takes in the journal.  Only a change that adds to

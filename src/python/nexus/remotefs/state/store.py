@@ -83,7 +83,7 @@ class Store:
 
     @property
     def damage(self) -> str | None:
-        """Why nothing can be written; None is a store in order."""
+        """The reason why nothing can be written; None is a store in order."""
         return self._mount.damage
 
     @property
@@ -106,12 +106,12 @@ class Store:
 
     @property
     def generation(self) -> int:
-        """How often the journal was compacted."""
+        """The number of compactions of the journal."""
         return self._writer.superblock.generation if self._writer.superblock else 0
 
     @property
     def journal_bytes(self) -> int:
-        """How long the journal is."""
+        """The length of the journal, in bytes."""
         return self._writer.end
 
     def snapshot(self) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Where the journal is: the superblock, and the two regions it chooses from.
+"""The place of the journal: the superblock, and the two regions it chooses from.
 
     sector 0          1 .. R            1+R .. 2R            R = (sectors - 1) / 2
     superblock        region A (0)      region B (1)
@@ -30,7 +30,7 @@ _CRC: Final = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Superblock:
-    """Which region is active, and what its checkpoint says."""
+    """The active region, and its checkpoint."""
 
     active: int
     generation: int
@@ -64,7 +64,7 @@ class Region:
 
     @property
     def bytes(self) -> int:
-        """How many bytes it holds."""
+        """The number of bytes that it holds."""
         return self.sectors * SECTOR_BYTES
 
 

@@ -83,7 +83,7 @@ class FileDevice:
 
     @property
     def sectors(self) -> int:
-        """How many sectors there are."""
+        """The number of sectors."""
         return self._sectors
 
     def read(self, sector: int, count: int) -> bytes:

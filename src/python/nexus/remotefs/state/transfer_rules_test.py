@@ -1,4 +1,4 @@
-"""Which transfers may begin, and a superblock that is lost: found by faults that were planted."""
+"""Transfers that may begin, and a superblock that is lost: found by faults that were planted."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Node:
 
     @property
     def endings(self) -> list[str]:
-        """How the puts ended."""
+        """Return the outcomes of the puts."""
         return [change.ending for change in self.changes]
 
 

@@ -58,7 +58,7 @@ class Leg:
 
 
 class Writer:
-    """Where a journal ends.  `region`, `superblock`, `end` and `records` are as if none waited."""
+    """The end of a journal.  `region`, `superblock`, `end` and `records` are as if none waited."""
 
     def __init__(self, device: BlockDevice, found: Mount) -> None:
         """Go on behind what was found; nothing is written yet."""
@@ -121,7 +121,7 @@ class Writer:
 
     @property
     def target(self) -> int:
-        """Which region a snapshot goes to: the one that is not in force on the disk."""
+        """The region for a snapshot: the one that is not in force on the disk."""
         return 1 - self._chosen.active if self._chosen else 1
 
     def switch(self, contents: Contents) -> None:

@@ -1,4 +1,4 @@
-"""Which faults of a run come to which disk, machine or path, and the texts of wrong places."""
+"""The faults that come to each disk, machine or path, and the texts of wrong places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where faults can be done: the places of a world, written as text."""
+"""The places where faults can be done in a world, written as text."""
 
 from __future__ import annotations
 

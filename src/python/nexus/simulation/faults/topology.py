@@ -1,4 +1,4 @@
-"""How switches are joined, and how far apart that puts the machines on them.
+"""The joints of switches, and the distance that they put between machines.
 
 Switches that learn and flood are to machines as one, except for the time that a frame takes: so a
 topology is a delay for each path.  A trunk that fails is a partition of the machines on its sides.
@@ -17,7 +17,7 @@ SHAPES: Final = (LINE, STAR)
 
 
 def trunks_between(shape: str, one: int, other: int) -> int:
-    """How many trunks are on the way between two switches."""
+    """Count the trunks on the way between two switches."""
     if one == other:
         return 0
     return abs(one - other) if shape == LINE else 2

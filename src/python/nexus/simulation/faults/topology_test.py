@@ -1,4 +1,4 @@
-"""How far apart machines are on several switches."""
+"""The distance of machines on several switches."""
 
 from __future__ import annotations
 

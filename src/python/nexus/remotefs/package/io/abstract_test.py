@@ -53,7 +53,7 @@ BACKEND = MemoryBackend(
 
 
 class Fixtures(AbstractFixtures):  # type: ignore[misc]  # The library has no types.
-    """Where the packed scenarios are; nothing is created, and nothing is removed."""
+    """The folder of the packed scenarios; nothing is created, and nothing is removed."""
 
     @pytest.fixture
     def fs_join(self) -> Callable[..., str]:

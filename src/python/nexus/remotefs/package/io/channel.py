@@ -40,7 +40,7 @@ class ThreadChannel:
 
     @property
     def session(self) -> int | None:
-        """Which session it is now."""
+        """The number of the present session."""
         link = self._peer.link
         return None if link is None else link.number
 

@@ -103,7 +103,7 @@ class AsyncPackageClient:
 
     @property
     def session(self) -> int | None:
-        """Which session it is now."""
+        """The number of the present session."""
         link = self._peer.link
         return None if link is None else link.number
 

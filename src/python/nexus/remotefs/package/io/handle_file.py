@@ -20,7 +20,7 @@ class Client(Protocol):
 
     @property
     def session(self) -> int | None:
-        """Which session it is now."""
+        """The number of the present session."""
         ...
 
     async def ask(self, request: Request, name: str) -> bytes:

@@ -51,7 +51,7 @@ class PackageService:
 
     @property
     def open_count(self) -> int:
-        """How many handles there are in all sessions."""
+        """The number of handles in all sessions."""
         return sum(server.open_count for server in self._sessions.values())
 
     def __call__(self, call: Call) -> bytes:

@@ -66,7 +66,7 @@ class StateClient:
 
     @property
     def longest_s(self) -> float:
-        """How long one operation may take: a call, and then a transfer."""
+        """The seconds that one operation may take: a call, and then a transfer."""
         return 2 * self._timeout_s
 
     async def get(self, key: str) -> bytes:
