@@ -124,7 +124,7 @@ def complete_scenario(
     return "".join(f"{line}\n" for line in head) + text, own or oracles
 
 
-def beside(folder: str, name: Any) -> str:
+def beside(folder: str, name: object) -> str:
     """The path of a file that one in `folder` names."""
     return os.path.normpath(os.path.join(folder, str(name)))
 

@@ -33,7 +33,7 @@ def parse(text: str) -> Dict[str, Any]:
         return {}
 
 
-def referenced_paths(path: str, content: Mapping[str, Any]) -> Tuple[str, ...]:
+def referenced_paths(path: str, content: Mapping[str, object]) -> Tuple[str, ...]:
     """The files that the one at `path` names, from the repository's root, each once."""
     names = [
         *_strings(content.get("extends")),
@@ -45,28 +45,28 @@ def referenced_paths(path: str, content: Mapping[str, Any]) -> Tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def image_names(content: Mapping[str, Any]) -> Set[str]:
+def image_names(content: Mapping[str, object]) -> Set[str]:
     """The images that a world or a node asks for, by the names under which they are given."""
     return {name for key in _IMAGE_KEYS for name in _values_of(key, content, 0)}
 
 
-def is_world(content: Mapping[str, Any]) -> bool:
+def is_world(content: Mapping[str, object]) -> bool:
     """Only a world has machines."""
     return bool(_node_files(content))
 
 
-def is_node(content: Mapping[str, Any]) -> bool:
+def is_node(content: Mapping[str, object]) -> bool:
     """A node names itself; so does nothing else that is TOML."""
     node = content.get("node")
     return isinstance(node, Mapping) and "id" in node
 
 
-def _strings(value: Any) -> List[str]:
+def _strings(value: object) -> List[str]:
     values = value if isinstance(value, list) else [value]
     return [text for text in values if isinstance(text, str)]
 
 
-def _node_files(content: Mapping[str, Any]) -> List[str]:
+def _node_files(content: Mapping[str, object]) -> List[str]:
     machines = content.get("machine")
     if not isinstance(machines, list):
         return []
@@ -74,7 +74,7 @@ def _node_files(content: Mapping[str, Any]) -> List[str]:
     return [text for machine in tables for text in _strings(machine.get("node"))]
 
 
-def _values_of(key: str, value: Any, depth: int) -> Iterator[str]:
+def _values_of(key: str, value: object, depth: int) -> Iterator[str]:
     """The texts that tables at any depth have under a key."""
     if depth > _DEPTH_MAX:
         return

@@ -166,9 +166,9 @@ def _agree(samples: Mapping[str, _Samples], names: list[str]) -> bool:
     return all(len({found.answers[name] for found in full}) <= 1 for name in names)
 
 
-def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, Any]:
-    """One workload on every engine."""
-    figures: dict[str, Any] = {}
+def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, dict[str, float]]:
+    """Return the figures of one workload, by engine."""
+    figures: dict[str, dict[str, float]] = {}
     for engine, found in samples.items():
         steady = found.steady_s(name)
         figures[engine] = {
@@ -238,8 +238,8 @@ def _measure_stops(
 
 def _measure_foreign(
     settings: Settings, engines: Mapping[str, Command], say: Say
-) -> dict[str, Any]:
-    """A kernel that is not ours, from the start of the process to its prompt."""
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure a kernel that is not ours, from the start of the process to its prompt."""
     kernel, disk = settings.folder / "foreign.elf", settings.folder / "foreign.img"
     kernel.write_bytes(KERNEL.elf())
     disk.write_bytes(bytes(DISK_BYTES))

@@ -7,7 +7,6 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any  # Any: figures, as JSON has them.
 
 from nexus.bench.bare_qemu import BARE, plan_of, run_bare
 from nexus.bench.emulator_settings import Say, Settings
@@ -24,9 +23,9 @@ def medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:
     }
 
 
-def measure_worlds(settings: Settings, say: Say) -> dict[str, Any]:
-    """The real guest: one machine, and two that talk, each as a whole process."""
-    figures: dict[str, Any] = {}
+def measure_worlds(settings: Settings, say: Say) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure the real guest: one machine, and two that talk, each as a whole process."""
+    figures: dict[str, dict[str, dict[str, float]]] = {}
     for label, world in (("boot", settings.single), ("os2vm", settings.world)):
         costs: dict[str, list[Cost]] = {}
         for number in range(settings.rounds):

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final  # Any: work units are JSON, as Pants has it.
+from typing import Final, NotRequired, TypedDict
 
 from nexus.bench.started import RunFailedError, started
 
@@ -120,9 +120,26 @@ class Clone:
                 os.kill(int(path.read_text(encoding="ascii")), signal.SIGTERM)
 
 
+class _Metadata(TypedDict, total=False):
+    source: str
+    total_elapsed_ms: int
+
+
+class _WorkUnit(TypedDict):
+    """A work unit in the JSON of Pants; its times are split into seconds and nanoseconds."""
+
+    name: str
+    description: str
+    metadata: _Metadata
+    start_secs: int
+    start_nanos: int
+    duration_secs: NotRequired[int]
+    duration_nanos: NotRequired[int]
+
+
 def parse_work_units(texts: list[str]) -> tuple[PipelineProcess, ...]:
     """Read the processes out of files of work units, in the order of their beginnings."""
-    units: list[dict[str, Any]] = [unit for text in texts for unit in json.loads(text)]
+    units: list[_WorkUnit] = [unit for text in texts for unit in json.loads(text)]
     processes = [
         unit for unit in units if unit["name"] == "process" and "source" in unit["metadata"]
     ]
@@ -138,7 +155,7 @@ def parse_work_units(texts: list[str]) -> tuple[PipelineProcess, ...]:
     )
 
 
-def _times_of(unit: Mapping[str, Any]) -> tuple[float, float]:
+def _times_of(unit: _WorkUnit) -> tuple[float, float]:
     """When it began and ended, in seconds; a unit that did not end has no duration."""
     began_s = unit["start_secs"] + unit["start_nanos"] / 1e9
     return began_s, began_s + unit.get("duration_secs", 0) + unit.get("duration_nanos", 0) / 1e9

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final  # Any: figures, as JSON has them.
+from typing import Final, TypedDict
 
 from nexus.bench.remote_put_measure import LINK, Request, measure
 from nexus.entry.arguments import ArgumentParser
@@ -52,7 +52,19 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def report(world: Path, image: Path, native_blob: Path | None) -> dict[str, Any]:
+class Figures(TypedDict):
+    """The figures of one kind of request, in virtual time."""
+
+    requests: int
+    least_us: float
+    median_us: float
+    most_us: float
+    split_us: dict[str, float]
+    services_us: dict[str, float]
+    messages: list[int]
+
+
+def report(world: Path, image: Path, native_blob: Path | None) -> dict[str, Figures]:
     """Measure, print, and return the figures."""
     found = measure(world, image, native_blob)
     figures = {name: _figures(found, name) for name in dict.fromkeys(each.name for each in found)}
@@ -61,7 +73,7 @@ def report(world: Path, image: Path, native_blob: Path | None) -> dict[str, Any]
     return figures
 
 
-def _figures(found: Sequence[Request], name: str) -> dict[str, Any]:
+def _figures(found: Sequence[Request], name: str) -> Figures:
     """Take the request of median length: its parts add up, those of medians would not."""
     same = sorted((each for each in found if each.name == name), key=lambda each: each.whole_ns)
     chosen = same[len(same) // 2]
@@ -86,7 +98,7 @@ def _figures(found: Sequence[Request], name: str) -> dict[str, Any]:
     }
 
 
-def _as_text(name: str, figure: Mapping[str, Any]) -> str:
+def _as_text(name: str, figure: Figures) -> str:
     split, services = figure["split_us"], figure["services_us"]
     whole = sum(split.values())
     lines = [

@@ -12,13 +12,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final  # Any: atheris publishes no types.
+from typing import TYPE_CHECKING, Any, Final  # Any: atheris publishes no types.
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError, UsageError, did_you_mean
 from nexus.entry.program import Text, run_program
 from nexus.fuzz import corpus, engine
 
+if TYPE_CHECKING:  # The targets are imported once atheris watches imports.
+    from nexus.fuzz.target import Target
 CORPUS: Final = Path("src/python/nexus/fuzz/corpus")
 EXIT_FOUND: Final = 1
 _SECONDS_MAX: Final = 24 * 3600
@@ -65,7 +67,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     return options
 
 
-def _fuzz_all(atheris: Any, targets: Sequence[Any], options: Namespace) -> int:
+def _fuzz_all(atheris: Any, targets: Sequence[Target], options: Namespace) -> int:
     code = 0
     end = time.monotonic() + options.seconds
     for index, target in enumerate(targets):
@@ -82,7 +84,7 @@ def _fuzz_all(atheris: Any, targets: Sequence[Any], options: Namespace) -> int:
     return code
 
 
-def _prepare(target: Any, options: Namespace, seconds: int, scratch: Path) -> engine.Plan:
+def _prepare(target: Target, options: Namespace, seconds: int, scratch: Path) -> engine.Plan:
     """Lay out the inputs to begin from."""
     inputs = scratch / "inputs" if options.grown is None else options.grown / target.name
     inputs.mkdir(parents=True, exist_ok=True)

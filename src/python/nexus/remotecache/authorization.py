@@ -7,9 +7,9 @@ that asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final  # Any: claims of a token, and a fake of gRPC.
+from typing import Final
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import jwt
@@ -71,7 +71,9 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
         )
         return True
 
-    def grant_of(self, metadata: Mapping[str, Any], channel: Mapping[str, Any]) -> Grant:
+    def grant_of(
+        self, metadata: Mapping[str, object], channel: Mapping[str, Sequence[bytes]]
+    ) -> Grant:
         """The grant of a caller that proved a name.
 
         Raises:

@@ -6,12 +6,13 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import Any, Final  # Any: gRPC publishes no types, and WSGI has dictionaries.
+from typing import Any, Final  # Any: a request of socketserver, and its client.
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
@@ -86,7 +87,7 @@ class Health:
             return math.nan
 
     def seconds_left(self) -> float:
-        """How long the certificate that was loaded at the start is valid."""
+        """Return the seconds for which the certificate that was loaded at the start is valid."""
         return (self.ends - datetime.now(UTC)).total_seconds()
 
 
@@ -114,7 +115,7 @@ def serve(metrics: Metrics, health: Health, address: str, port: int) -> WSGIServ
         gauge.set_function(measure)
     page = make_wsgi_app(metrics.registry)
 
-    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
             found: Iterable[bytes] = page(environ, start)
@@ -133,7 +134,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
         # Addresses of version 6 as well.
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.places = threading.BoundedSemaphore(REQUESTS_MAX)

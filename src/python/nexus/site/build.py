@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final  # Any: settings of Sphinx are of any type.
+from typing import Final
 
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
@@ -29,7 +29,7 @@ EXIT_WRONG: Final = 19
 
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
-SETTINGS: Final[dict[str, Any]] = {
+SETTINGS: Final[dict[str, object]] = {
     "project": "Nexus",
     "html_title": "Nexus",
     "html_theme": "furo",

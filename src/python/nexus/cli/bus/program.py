@@ -16,7 +16,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final  # Any: what a method answers with is of its own kind.
+from typing import Final
 
 from nexus.config.error import ConfigError
 from nexus.core.commandline import CommandLine, whole_number
@@ -26,6 +26,7 @@ from nexus.core.text import quote
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.keyfile import KeyFileError
 from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import (
     DeadlineError,
     FailedError,
@@ -43,7 +44,7 @@ EXITS: Final = (
 
 
 class Outcome(Enum):
-    """How a command ended."""
+    """The outcome of a command."""
 
     OK = 0
     BAD_CONFIGURATION = 20
@@ -72,7 +73,7 @@ _ERRORS: Final[Mapping[type[Exception], Outcome]] = {
     OSError: Outcome.HOST_FAULT,
 }
 
-Result = tuple[Outcome, str, dict[str, Any]]
+Result = tuple[Outcome, str, Mapping[str, object]]
 Action = Callable[[Namespace], Awaitable[Result]]
 
 
@@ -141,7 +142,7 @@ def outcome_of(exc: Exception) -> Outcome:
     return next(found, Outcome.FAILED)
 
 
-def emit(record: Mapping[str, Any]) -> None:
+def emit(record: Mapping[str, object]) -> None:
     """Print one JSON object."""
     sys.stdout.write(json.dumps(record, sort_keys=True) + "\n")
     sys.stdout.flush()
@@ -152,7 +153,7 @@ def read_settings(options: Namespace, *, is_listening: bool = False) -> Settings
     return replace(load_settings(options.config), is_listening=is_listening)
 
 
-async def call_peer(options: Namespace, call: Callable[[Any], Awaitable[Result]]) -> Result:
+async def call_peer(options: Namespace, call: Callable[[Peer], Awaitable[Result]]) -> Result:
     """Be a node for as long as one call takes."""
     async with Node(read_settings(options)) as node:
         peer = await node.connect(options.peer, options.timeout)

@@ -10,7 +10,7 @@ import select
 import termios
 import tty
 from types import FrameType, TracebackType
-from typing import Any, Final, Self  # Any: termios says no more of what it saves.
+from typing import Final, Self
 
 from nexus.entry.ending import Taken, catch_ending, release_ending
 
@@ -59,7 +59,7 @@ class Terminal:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._saved: list[Any] = []
+        self._saved: list[int | list[bytes | int]] = []
         self._handlers: dict[int, Taken] = {}
         self._keys = Keys()
 
