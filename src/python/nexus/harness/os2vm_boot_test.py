@@ -1,4 +1,4 @@
-"""Which engine the os2vm program boots, with what, and what it says about that."""
+"""The engine that the os2vm program boots, its arguments, and the program's words about it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _NAMES: Final = (
     "ZeroIterationForLoop",
 )
 _LEAVE_OUT: Final = "LeaveOutStatement"
-# Of our own: cosmic-ray's knows no exceptions of modules, such as `asyncio.CancelledError`.
+# Our own: cosmic-ray's knows no exceptions of modules, such as `asyncio.CancelledError`.
 _EXCEPTION: Final = "ExceptionReplacer"
 _NO_EXCEPTION: Final = "CosmicRayTestingException"
 # An operator that makes two changes of one place: each has a name of its own, so that a draw may

@@ -6,7 +6,7 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import ThreadingMixIn

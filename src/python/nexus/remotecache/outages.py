@@ -65,7 +65,7 @@ class Outage:
             self.reason = reason
 
     def complaint(self) -> str:
-        """Why nothing can be scheduled now; empty if it can."""
+        """Say why nothing can be scheduled now; empty if it can."""
         with self.lock:
             return f"the database does not answer: {self.reason}" if self.reason else ""
 

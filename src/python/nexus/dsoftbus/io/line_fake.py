@@ -85,7 +85,7 @@ class FakeSession:
 
     @property
     def output_bytes(self) -> int:
-        """How much waits."""
+        """The number of bytes that wait."""
         return sum(map(len, self.waiting))
 
     def take_pieces(self) -> list[bytes]:

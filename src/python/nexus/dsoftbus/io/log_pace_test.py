@@ -1,4 +1,4 @@
-"""How a peer's log is asked: how often, for how long, and what a refusal on the way means."""
+"""The queries of a peer's log: their pace, their bound, and the meaning of a refusal."""
 
 from __future__ import annotations
 
