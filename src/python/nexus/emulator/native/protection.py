@@ -54,6 +54,9 @@ def take_over():
             if mode == PMP_TOR:
                 last = first
                 first = state[PMPADDR0 + index - 1] << 2 if index else 0
+                if first >= last:
+                    first = 0
+                    last = 0
             elif mode == 3:
                 ones = (address ^ address + 1) + 1 >> 1
                 first = (address & ~(ones - 1)) << 2

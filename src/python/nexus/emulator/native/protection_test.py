@@ -77,6 +77,30 @@ def test_verdicts_are_those_of_the_reference(seed: int) -> None:
     assert native.register(26) > 0, "nothing was ever refused"
 
 
+# A misaligned access, and the border of an empty range in the midst of it.
+_EMPTY = f"""
+    {_HANDLER}
+    li t0, 0x20020002
+    csrw pmpaddr0, t0
+    csrw pmpaddr1, t0
+    li t0, -1
+    csrw pmpaddr2, t0
+    li t0, 0x1f0800
+    csrw pmpcfg0, t0
+    li t2, 7
+    sd t2, 6(s2)
+    ld t1, 6(s2)
+    li a0, 0
+    {EXIT}
+"""
+
+
+def test_an_empty_range_is_no_part_of_an_access() -> None:
+    for machine in machines(_EMPTY):
+        machine.run(10_000)
+        assert (machine.register(6), machine.register(26)) == (7, 0)
+
+
 _TASKS = """
     li s1, 0x20020000
     li s2, 0x1f1f

@@ -45,7 +45,9 @@ def entries(state: State) -> tuple[Entry, ...]:
         address = state[PMPADDR0 + index]
         if mode == TOR:
             start = state[PMPADDR0 + index - 1] << 2 if index else 0
-            found.append(Entry(start, address << 2, config))
+            end = address << 2
+            # An empty range begins and ends at 0, where no access is partly inside of it.
+            found.append(Entry(start, end, config) if start < end else Entry(0, 0, config))
         elif mode == NA4:
             found.append(Entry(address << 2, (address << 2) + 4, config))
         elif mode:

@@ -30,6 +30,14 @@ def make(*entries: tuple[int, int]) -> Pmp:
         pytest.param(((TOR | READ, 0x100),), 0x3FC, 4, READ, True, id="from zero"),
         pytest.param(((0, 0x100), (TOR | READ, 0x200)), 0x3FC, 4, READ, False, id="below TOR"),
         pytest.param(
+            ((0, 0x40), (TOR, 0x40), (TOR, 0x20), (NAPOT | RWX, (1 << 54) - 1)),
+            0xFA,
+            8,
+            READ,
+            True,
+            id="an empty TOR in the midst of an access",
+        ),
+        pytest.param(
             ((NA4, 0x40), (NAPOT | RWX, (1 << 54) - 1)), 0x100, 4, READ, False, id="first wins"
         ),
     ],
