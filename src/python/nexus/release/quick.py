@@ -72,11 +72,8 @@ for name in python3 python3.14 python3.13 python3.12 python3.11; do
   export @VARIABLE@
   exec "$python" -I "$0" "$@"
 done
-if [ -n "$others" ]; then
-  echo "error: PATH has only $others; nexus needs CPython 3.11 to 3.14" >&2
-else
-  echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
-fi
+echo "error: nexus needs CPython 3.11 to 3.14; PATH has ${others:+only }${others:-no python3};" \\
+  "install one of those versions, or put the folder of one into PATH" >&2
 exit 21
 """
 

@@ -206,7 +206,10 @@ def test_a_path_without_python_says_what_is_needed(home: Path) -> None:
         check=False,
     )
     assert done.returncode == 21
-    assert done.stderr == b"error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14\n"
+    assert done.stderr == (
+        b"error: nexus needs CPython 3.11 to 3.14; PATH has no python3; "
+        b"install one of those versions, or put the folder of one into PATH\n"
+    )
 
 
 def test_what_else_is_in_the_file_stays() -> None:

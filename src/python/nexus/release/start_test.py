@@ -115,4 +115,7 @@ def test_a_path_with_python_alone_is_enough(run: Run, folder: Path) -> None:
 def test_a_path_without_python_says_what_is_needed(run: Run, folder: Path) -> None:
     done = run("./link", more={"PATH": str(folder / "links")})
     assert done.returncode == 21
-    assert done.stderr == b"error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14\n"
+    assert done.stderr == (
+        b"error: nexus needs CPython 3.11 to 3.14; PATH has no python3; "
+        b"install one of those versions, or put the folder of one into PATH\n"
+    )

@@ -86,7 +86,10 @@ def test_a_signal_is_the_programs_and_no_shell_stays(run: Run) -> None:
 def test_a_path_without_python_says_what_is_needed(run: Run) -> None:
     done = run("./link", more={"PATH": "/none"})
     assert done.returncode == 21
-    assert done.stderr == b"error: this program needs CPython 3.11 to 3.14; PATH has no python3\n"
+    assert done.stderr == (
+        b"error: this program needs CPython 3.11 to 3.14; PATH has no python3; "
+        b"install one of those versions, or put the folder of one into PATH\n"
+    )
 
 
 @pytest.mark.parametrize("kind", OTHERS)
@@ -99,7 +102,7 @@ def test_a_path_with_another_python_alone_says_so_in_one_line(
     assert done.stderr == (
         b"error: this program needs CPython 3.11 to 3.14; PATH has only "
         + os.fsencode(other)
-        + b", which is no such\n"
+        + b"; install one of those versions, or put the folder of one into PATH\n"
     )
 
 
