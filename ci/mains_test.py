@@ -21,6 +21,7 @@ SOURCES: Final = Path("src/python")
 _LAST_LINE: Final = re.compile(
     r'^if __name__ == "__main__":\n    run_program\(\w+(, Text\.REPORT)?\)$', re.MULTILINE
 )
+_BOUNDLESS: Final = re.compile(r"\btype=(int|float)\b")
 _WRONG: Final = "--gr\xfcn=\u20ac"
 EXIT_CONFIG: Final = 20
 EXIT_HOST: Final = 21
@@ -133,6 +134,12 @@ def test_help_and_a_wrong_option_on_every_stream(module: str, tmp_path: Path) ->
         assert code == _OWN_CODES.get(module, {}).get(right, right), (case, said)
         assert bool(printed) == (case.output == "file" and code == 0), case
         assert is_right(said, case), (case, said)
+
+
+def test_every_number_has_bounds() -> None:
+    """A type of `nexus.entry.options` has them; `int` takes 0, -1 and any length, `float` NaN."""
+    paths = [path for path in SOURCES.rglob("*.py") if not path.stem.endswith("_test")]
+    assert [str(path) for path in paths if _BOUNDLESS.search(path.read_text("utf-8"))] == []
 
 
 def is_right(said: bytes, case: Case) -> bool:

@@ -34,13 +34,14 @@ from nexus.bench import dsoftbus_line as line
 from nexus.bench import dsoftbus_measure as measure
 from nexus.bench import dsoftbus_rivals as rivals
 from nexus.bench.emulator_tools import INTERPRETER, package
-from nexus.bench.figure import Figure
+from nexus.bench.figure import ROUNDS_MAX, Figure
 from nexus.bench.machine import describe_machine
 from nexus.bench.remote_put import WORLD
 from nexus.bench.remote_put_measure import waited_us
 from nexus.core.commandline import fail
 from nexus.core.errors import NexusError
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 
 ROWS: Final = (
@@ -71,7 +72,9 @@ class NoGuestsError(NexusError):
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
     parser = ArgumentParser("ci:bench dsoftbus", __doc__ or "")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
+    parser.add_argument(
+        "--rounds", type=whole(1, ROUNDS_MAX), default=5, help="turns of each side (default 5)"
+    )
     parser.add_argument(
         "--only", action="append", choices=ROWS, help="measure this row alone; may be repeated"
     )

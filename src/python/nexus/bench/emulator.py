@@ -13,13 +13,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from nexus.bench.emulator_measure import PROGRAMS, measure
 from nexus.bench.emulator_report import as_text
 from nexus.bench.emulator_settings import Settings
 from nexus.bench.emulator_tools import provide
+from nexus.bench.figure import ROUNDS_MAX
 from nexus.bench.images import named_image
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import whole
+
+# A workload of a round or two is none.
+_DIVISOR_MAX: Final = 1_000_000
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,8 +59,18 @@ def _say(line: str) -> None:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("ci:bench emulator", __doc__ or "")
     add = parser.add_argument
-    add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
-    add("--divisor", type=int, default=1, help="make every workload this much shorter")
+    add(
+        "--rounds",
+        type=whole(1, ROUNDS_MAX),
+        default=5,
+        help="interleaved rounds; medians are shown",
+    )
+    add(
+        "--divisor",
+        type=whole(1, _DIVISOR_MAX),
+        default=1,
+        help="make every workload this much shorter",
+    )
     names = [name for name in PROGRAMS if name != "empty"]
     add("--workload", nargs="+", choices=names, metavar="WORKLOAD", help="run only these workloads")
     add(

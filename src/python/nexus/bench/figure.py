@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+# How often a benchmark measures: hours of it.
+ROUNDS_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,14 @@ from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import run
 from nexus.campaign.shrink import Shrinker, count_faults
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import whole
 
 NODES: Final = (2, 4, 8, 16, 32)
 # The services of a node of the ring: all that keeps sessions, and no selftest.
 SERVICES: Final = ("logd", "policyd", "samgrd", "rngd", "bundlemgrd", "netstackd", "dsoftbusd")
 _RING_MS: Final = 1000
 _ROUNDS: Final = 3
+_SEEDS_MAX: Final = 10_000
 
 _ORACLE: Final = """\
 from nexus.campaign.judging import Violation
@@ -181,6 +183,6 @@ def _parser() -> ArgumentParser:
     add(
         "--scenario", type=Path, default=Path("ci/faults/links.toml"), help="the world of two nodes"
     )
-    add("--seeds", type=int, default=20, help="runs of each measurement")
+    add("--seeds", type=whole(1, _SEEDS_MAX), default=20, help="runs of each measurement")
     add("--json", type=Path, help="write the figures here as well")
     return parser

@@ -25,9 +25,10 @@ from typing import Final
 
 from nexus.bench import remote_put
 from nexus.bench import statefs_measure as measure
-from nexus.bench.figure import Figure
+from nexus.bench.figure import ROUNDS_MAX, Figure
 from nexus.bench.machine import describe_machine
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 
 RATIO_MIN: Final = 1.0
@@ -43,7 +44,9 @@ _FIGURES: Final[tuple[tuple[str, int, _Side, _Side], ...]] = (
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
     parser = ArgumentParser("ci:bench statefs", __doc__ or "")
-    parser.add_argument("--rounds", type=int, default=11, help="turns of each side (default 11)")
+    parser.add_argument(
+        "--rounds", type=whole(1, ROUNDS_MAX), default=11, help="turns of each side (default 11)"
+    )
     parser.add_argument("--folder", type=Path, default=Path(), help="on the file system to try")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument(

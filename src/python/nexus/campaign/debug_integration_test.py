@@ -184,8 +184,8 @@ def test_without_gdb_it_says_what_to_do(
     [
         (("--machine", "C"), "--machine: 'C' is unknown"),
         (("--at-ms", "61"), "--at-ms: 61 is not in 0.."),
-        (("--at-ms", "-1"), "--at-ms: -1 is not in 0.."),
-        (("--at-ms", "nan"), "--at-ms: nan is not in 0.."),
+        (("--at-ms", "-1"), "--at-ms: '-1' is not a number of milliseconds in 0.."),
+        (("--at-ms", "nan"), "--at-ms: 'nan' is not a number of milliseconds in 0.."),
         (("--at-ms", "soon"), "--at-ms"),
     ],
 )

@@ -28,6 +28,7 @@ from nexus.core.commandline import one_of
 from nexus.core.errors import UsageError
 from nexus.emulator.observe import Observer
 from nexus.entry.ending import catch_ending
+from nexus.entry.options import number
 from nexus.harness.child import stop as stop_process
 from nexus.harness.debug import DebuggedMachine
 from nexus.harness.engine import EndedByUserError, EngineUnavailableError
@@ -35,6 +36,7 @@ from nexus.simulation.world import World
 
 _NS_PER_MS: Final = 1_000_000
 _TICK_NS: Final = 10
+_MS_MAX: Final = 1e12
 # Before the violation, if no instant was given: enough to see what leads to it.
 _BEFORE_NS: Final = 2 * _NS_PER_MS
 _GDBS: Final = ("gdb-multiarch", "riscv64-unknown-elf-gdb", "gdb")
@@ -44,7 +46,12 @@ def add_debug(parser: ArgumentParser) -> None:
     """Let a command take where and when to stop."""
     add = parser.add_argument
     add("--machine", metavar="LABEL", help="default: the one that broke the rule, else the first")
-    add("--at-ms", type=float, metavar="MS", help="stop there; default: shortly before it fails")
+    add(
+        "--at-ms",
+        type=number(0, _MS_MAX, "milliseconds"),
+        metavar="MS",
+        help="stop there; default: shortly before it fails",
+    )
     add("--gdb", metavar="PORT|PATH", help="wait there for a debugger, instead of starting one")
 
 

@@ -7,7 +7,6 @@ the exit code of a bad configuration.  `argparse` prints a usage page and exits 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
@@ -17,11 +16,9 @@ from typing import Final, NoReturn
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
 from nexus.core.text import printable, quote
-from nexus.entry.options import StrictParser
+from nexus.entry.options import StrictParser, whole_number
 
 _WIDTH_UNSHOWN: Final = 80
-
-_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
 
 # Messages are in English everywhere.  To look for translations takes a millisecond at each start.
 vars(argparse)["_"] = str
@@ -122,15 +119,6 @@ def fail(error: object, exit_code: int = EXIT_CONFIG) -> int:
     for line in str(error).split("\n"):
         sys.stderr.write(f"error: {printable(line)}\n")
     return exit_code
-
-
-def whole_number(text: str) -> int | None:
-    """Read a number as Python's source has it, such as 7, 0x1f or 1_000; None if it is not one."""
-    try:
-        # `int` also takes spaces around a number, and the digits of every script.
-        return int(text, 0) if _NUMBER.fullmatch(text) else None
-    except ValueError:
-        return None
 
 
 def bounded(option: str, text: str | None, low: int, high: int) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final  # Any: values of options, which argparse knows as no other type.
 
@@ -18,6 +18,8 @@ _VALUE_CHARS_MAX: Final = 60
 
 # Words that argparse takes for values although they begin with a dash.
 _NEGATIVE: Final = re.compile(r"-\d+|-\d*\.\d+")
+_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 _MISSING_VALUE: Final = re.compile(r"argument (\S+): expected one argument")
 
 
@@ -72,9 +74,7 @@ class StrictParser(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         accepted = [str(choice) for choice in action.choices]
-        shown = repr(value)
-        if len(shown) > _VALUE_CHARS_MAX:
-            shown = f"{shown[:_VALUE_CHARS_MAX]}..."
+        shown = _shown(value)
         near = self.near(str(value), accepted)
         raise argparse.ArgumentError(
             action, f"{shown} is unknown; expected {', '.join(accepted)}{near}"
@@ -118,6 +118,49 @@ def file_name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("'' is not a path; expected the name of a file or folder")
     return text
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number as Python's source has it, such as 7, 0x1f or 1_000; None if it is not one."""
+    try:
+        # `int` also takes spaces around a number, and the digits of every script.
+        return int(text, 0) if _NUMBER.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a type of option: a whole number in `low..high`."""
+
+    def read(text: str) -> int:
+        value = whole_number(text)
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"{_shown(text)} is not a whole number in {low}..{high}"
+            )
+        return value
+
+    return read
+
+
+def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
+    """Make a type of option: a number in `low..high`, of a unit that a message names."""
+
+    def read(text: str) -> float:
+        value = float(text) if _DECIMAL.fullmatch(text) else None
+        if value is None or not low <= value <= high:
+            of_unit = f" of {unit}" if unit else ""
+            raise argparse.ArgumentTypeError(
+                f"{_shown(text)} is not a number{of_unit} in {low:g}..{high:g}"
+            )
+        return value
+
+    return read
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _VALUE_CHARS_MAX else f"{shown[:_VALUE_CHARS_MAX]}..."
 
 
 def _is_option(word: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-from nexus.entry.options import StrictParser, file_name
+from nexus.entry.options import StrictParser, file_name, number, whole
 
 
 class Refused(Exception):
@@ -112,3 +112,31 @@ def test_paths_are_kept_as_they_are_given() -> None:
     found = Parser().parse_args(["n", "--out", "./a", "--plain", "./a"])
     assert (found.out, found.plain) == (Path("a"), "./a")
     assert isinstance(found, argparse.Namespace)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("0x1f", 31), ("1_000", 1000), ("+7", 7)])
+def test_a_whole_number_is_read_in_every_base(text: str, value: int) -> None:
+    assert whole(1, 1000)(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1001", "", " 5", "\u0663", "1.5", "nan", "9" * 5000])
+def test_another_whole_number_is_refused_with_what_is_accepted(text: str) -> None:
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"is not a whole number in 1\.\.1000$"
+    ) as of:
+        whole(1, 1000)(text)
+    assert len(str(of.value)) < 120
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("2.5", 2.5), (".5", 0.5), ("1e1", 10.0)])
+def test_a_number_is_read(text: str, value: float) -> None:
+    assert number(0, 10)(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "10.1", "", "nan", "inf", "1e999", "\u0663", " 5", "1_0", "x"]
+)
+def test_another_number_is_refused_with_what_is_accepted(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as of:
+        number(0, 10, "seconds")(text)
+    assert str(of.value) == f"{text!r} is not a number of seconds in 0..10"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final  # Any: atheris publishes no types.
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError, UsageError, did_you_mean
+from nexus.entry.options import whole
 from nexus.entry.program import Text, run_program
 from nexus.fuzz import corpus, engine
 
@@ -50,7 +51,11 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser = CommandLine("ci:fuzz", "Search for inputs that a parser or a session breaks on.")
     parser.add_argument("name", metavar="NAME", help="a group (dsoftbus, storage, wire) or target")
     parser.add_argument(
-        "--seconds", type=int, default=60, metavar="N", help="seconds for all targets; default 60"
+        "--seconds",
+        type=whole(1, _SECONDS_MAX),
+        default=60,
+        metavar="N",
+        help="seconds for all targets; default 60",
     )
     parser.add_argument(
         "--corpus", type=Path, default=CORPUS, metavar="DIR", help=f"default {CORPUS}"
@@ -58,13 +63,10 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--grown", type=Path, metavar="DIR", help="keep inputs that reached new code, for next time"
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    options = parser.parse_args(arguments)
-    for name, low, high in (("seconds", 1, _SECONDS_MAX), ("seed", 1, _SEED_MAX)):
-        value = getattr(options, name)
-        if not low <= value <= high:
-            raise UsageError(f"--{name} {value}: expected {low}..{high}")
-    return options
+    parser.add_argument(
+        "--seed", type=whole(1, _SEED_MAX), default=1, metavar="N", help="default 1"
+    )
+    return parser.parse_args(arguments)
 
 
 def _fuzz_all(atheris: Any, targets: Sequence[Target], options: Namespace) -> int:

@@ -59,8 +59,8 @@ def test_what_is_found_is_kept_shown_and_searched_from(
     ("arguments", "want"),
     [
         (["dsoftbuss"], "did you mean 'dsoftbus'?"),
-        (["mux", "--seconds", "0"], "--seconds 0: expected 1..86400"),
-        (["mux", "--seed", "-1"], "--seed -1: expected 1..4294967295"),
+        (["mux", "--seconds", "0"], "--seconds: '0' is not a whole number in 1..86400"),
+        (["mux", "--seed", "-1"], "--seed: '-1' is not a whole number in 1..4294967295"),
         (["mux", "--corpus", "/dev/null/x", "--grown", "/dev/null/y"], "Not a directory"),
         ([], "NAME"),
     ],

@@ -29,6 +29,7 @@ from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.entry.options import whole
 from nexus.entry.program import EXIT_HOST, Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.qemu_command import (
@@ -52,6 +53,7 @@ PROBES_DEFAULT: Final = 200
 PROGRAMS_DEFAULT: Final = 10
 _PROBES_MAX: Final = 1000  # The records of more would not fit.
 _PROGRAMS_MAX: Final = 100_000
+_SEED_MAX: Final = (1 << 64) - 1
 
 # A program takes some ten thousand instructions; one that loops is found soon.
 _BUDGET_NS: Final = 20_000_000
@@ -146,28 +148,27 @@ def find_qemu() -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code."""
     parser = CommandLine("emulator_differential", __doc__ or "")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the first program")
-    parser.add_argument("--programs", type=int, default=PROGRAMS_DEFAULT, help="how many programs")
     parser.add_argument(
-        "--probes", type=int, default=PROBES_DEFAULT, help="instructions of each program"
+        "--seed", type=whole(0, _SEED_MAX), default=1, help="seed of the first program"
+    )
+    parser.add_argument(
+        "--programs", type=whole(1, _PROGRAMS_MAX), default=PROGRAMS_DEFAULT, help="how many"
+    )
+    parser.add_argument(
+        "--probes",
+        type=whole(1, _PROBES_MAX),
+        default=PROBES_DEFAULT,
+        help="instructions of each program",
     )
     parser.add_argument(
         "--rounds",
-        type=int,
+        type=whole(0, _ROUNDS_MAX),
         default=_ROUNDS_DEFAULT,
         help="rounds of arithmetic for each row; 0 for no arithmetic",
     )
     parser.add_argument("--native-blob", type=Path, help="the native interpreter's code")
     try:
         given = parser.parse_args(sys.argv[1:] if argv is None else argv)
-        for option, value, limit in (
-            ("--programs", given.programs, _PROGRAMS_MAX),
-            ("--probes", given.probes, _PROBES_MAX),
-        ):
-            if not 0 < value <= limit:
-                raise UsageError(f"{option}: {value} is not in 1..{limit}")
-        if not 0 <= given.rounds <= _ROUNDS_MAX:
-            raise UsageError(f"--rounds: {given.rounds} is not in 0..{_ROUNDS_MAX}")
         blob = None if given.native_blob is None else given.native_blob.read_bytes()
         program, version = find_qemu()
         with tempfile.TemporaryDirectory() as folder:

@@ -264,5 +264,6 @@ def test_files_and_programs_that_fail_are_one_line_each(
     )
     assert differential.main(["--programs", "0"]) == 20
     assert capsys.readouterr().err == (
-        "emulator_differential: bad-configuration: --programs: 0 is not in 1..100000\n"
+        "emulator_differential: bad-configuration: argument --programs: '0' is not a whole number"
+        " in 1..100000 (see emulator_differential --help)\n"
     )

@@ -141,7 +141,7 @@ def test_a_number_that_is_too_small_or_too_large_is_named(
 ) -> None:
     Compared(monkeypatch, 0)
     assert differential.main([f"{option}={value}"]) == 20
-    assert f"{option}: {value} is not in {accepted}" in capsys.readouterr().err
+    assert f"{option}: '{value}' is not a whole number in {accepted}" in capsys.readouterr().err
 
 
 def test_the_largest_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Final
 
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import number, whole
 from nexus.entry.program import EXIT_CONFIG, EXIT_HOST, Text, run_program
 from nexus.mutation import equivalent, report
 from nexus.mutation.change import Change, Mutant, draw, only_on
@@ -37,6 +38,10 @@ from nexus.mutation.worlds import Worlds, export_tools
 from nexus.mutation.zig_judge import ZigJudge
 
 EXIT_BELOW: Final = 18
+_SAMPLE_MAX: Final = 1 << 31
+_SEED_MAX: Final = (1 << 64) - 1
+_SECONDS_MAX: Final = 3600
+
 DEFAULT_PATHS: Final = ("src/python/nexus", "src/guest")
 
 Judge = Callable[[Mutant], Verdict]
@@ -73,12 +78,23 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = ArgumentParser("ci:mutate", (__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files or folders; default: all of Python and zig")
-    add("--sample", type=_from_1, metavar="N", help="how many lines are changed; default: all")
+    add(
+        "--sample",
+        type=whole(1, _SAMPLE_MAX),
+        metavar="N",
+        help="how many lines are changed; default: all",
+    )
     add("--every", action="store_true", help="every fault of each line, not one")
-    add("--seed", type=int, default=1, metavar="S", help="seed of the draw; default 1")
+    add("--seed", type=whole(0, _SEED_MAX), default=1, metavar="S", help="of the draw; default 1")
     add("--since", metavar="COMMIT", help="only lines that differ from this commit's")
     add("--last-commit", action="store_true", help="only lines that the last commit changed")
-    add("--least", type=float, default=0.0, metavar="PERCENT", help="exit 18 below this")
+    add(
+        "--least",
+        type=number(0, 100, "percent"),
+        default=0.0,
+        metavar="PERCENT",
+        help="exit 18 below this",
+    )
     add(
         "--worlds",
         nargs="?",
@@ -91,7 +107,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--again", action="store_true", help="with --resume: try its survivors again")
     add(
         "--seconds",
-        type=float,
+        type=number(1, _SECONDS_MAX, "seconds"),
         default=20.0,
         metavar="N",
         help="seconds of tests for one mutant, at most",
@@ -119,12 +135,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--zig", metavar="COMMAND", help="the zig compiler")
     add("--root", type=Path, default=Path(), metavar="DIR", help="the repository")
     return parser.parse_args(argv)
-
-
-def _from_1(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _drawn(repository: Path, tree: Tree, options: argparse.Namespace) -> list[Change]:

@@ -9,10 +9,10 @@ from typing import Any, Final  # Any: fields of generated kinds, known when it r
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.contract.message import Field, Kind
-from nexus.core.commandline import whole_number
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.text import quote
 from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.options import whole_number
 from nexus.entry.program import run_program
 from nexus.wire.methods import METHODS, Method
 

@@ -6,10 +6,11 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
 
-from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run, whole
+from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run
 from nexus.dsoftbus.audit import printable
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.io.node import Node
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 
 

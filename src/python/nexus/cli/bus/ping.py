@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run, whole
+from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 
 COUNT_MAX = 1000

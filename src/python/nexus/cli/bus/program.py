@@ -19,10 +19,9 @@ from enum import Enum
 from typing import Final
 
 from nexus.config.error import ConfigError
-from nexus.core.commandline import CommandLine, whole_number
+from nexus.core.commandline import CommandLine
 from nexus.core.commandline import fail as report
 from nexus.core.errors import NexusError, UsageError
-from nexus.core.text import quote
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.keyfile import KeyFileError
 from nexus.dsoftbus.io.node import Node
@@ -162,18 +161,6 @@ async def call_peer(options: Namespace, call: Callable[[Peer], Awaitable[Result]
 
 async def _finish(action: Action, options: Namespace) -> Result:
     return await action(options)
-
-
-def whole(low: int, high: int) -> Callable[[str], int]:
-    """Make a type of option: a whole number of this range."""
-
-    def parse(text: str) -> int:
-        value = whole_number(text)
-        if value is None or not low <= value <= high:
-            raise ArgumentTypeError(f"{quote(text)} is not a whole number in {low}..{high}")
-        return value
-
-    return parse
 
 
 def _seconds(text: str) -> float:

@@ -10,12 +10,13 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run, whole
+from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run
 from nexus.cli.bus.serving import Printer, serve_until_stopped
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Call, Handler
 from nexus.dsoftbus.log import SERVICE
+from nexus.entry.options import whole
 from nexus.entry.program import Text, run_program
 from nexus.wire import bundle, samgr
 from nexus.wire.error import RemoteProtocolError

@@ -21,7 +21,6 @@ from nexus.cli.bus.program import (
     fail,
     outcome_of,
     read_settings,
-    whole,
 )
 from nexus.config.defaults import START
 from nexus.core.errors import NexusError
@@ -29,6 +28,7 @@ from nexus.core.identity import service_id
 from nexus.dsoftbus.io.log import TIMEOUT_S, read_log
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.log_reader import LogReader
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 from nexus.wire.log import Level, Record
 

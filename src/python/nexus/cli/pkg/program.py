@@ -12,12 +12,12 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from nexus.cli.bus.program import CONFIG, EXITS, Outcome, add_peer, read_settings, whole
+from nexus.cli.bus.program import CONFIG, EXITS, Outcome, add_peer, read_settings
 from nexus.cli.bus.program import outcome_of as bus_outcome_of
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
-from nexus.entry.options import file_name
+from nexus.entry.options import file_name, whole
 from nexus.remotefs.package.io.client import AsyncPackageClient
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import OUTSTANDING_MAX

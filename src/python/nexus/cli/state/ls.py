@@ -6,9 +6,9 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from nexus.cli.bus.program import whole
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.text import show
+from nexus.entry.options import whole
 from nexus.entry.program import run_program
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.io.client import StateClient

@@ -8,10 +8,13 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
+from nexus.entry.options import number
 from nexus.harness.report.event import KINDS
 
 NS_PER_MS: Final = 1_000_000
 _MS_MAX: Final = 1e12
+
+_read_ms: Final = number(0, _MS_MAX, "milliseconds")
 
 
 def run(
@@ -48,7 +51,4 @@ def add_filter(parser: CommandLine) -> None:
 
 def milliseconds(text: str) -> int:
     """Read an instant in milliseconds of virtual time; return nanoseconds."""
-    value = float(text)
-    if not 0 <= value <= _MS_MAX:
-        raise ValueError(text)
-    return round(value * NS_PER_MS)
+    return round(_read_ms(text) * NS_PER_MS)

@@ -28,11 +28,13 @@ from nexus.emulator.native.target import parse, target_machine
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
 from nexus.entry.arguments import ArgumentParser
+from nexus.entry.options import whole
 from nexus.entry.program import EXIT_CONFIG, run_program
 from nexus.entry.reading import read_bounded
 
 # The largest image that a machine boots.
 _IMAGE_BYTES_MAX: Final = 64 << 20
+_PROCESSES_MAX: Final = 256
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"
 _SEGMENT: Final = struct.Struct("<IIQQQQQQ")
@@ -157,7 +159,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("native:translate", "Translate the code of guest images.")
     parser.add_argument("--elf", type=Path, nargs="+", required=True, help="guest images")
     parser.add_argument("--out", type=Path, required=True, help="where to write the translations")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--processes",
+        type=whole(1, _PROCESSES_MAX),
+        default=min(os.cpu_count() or 1, _PROCESSES_MAX),
+    )
     add_processor(parser)
     options = parser.parse_args(argv)
     images = [_read(parser, path) for path in options.elf]
