@@ -51,7 +51,6 @@ class Judge:
         self.unfinished: Callable[[str], bytes] = lambda machine: b""
         self._settle_until_ns: int | None = None
         self._matching: Expectation | None = None  # Still set, it took too long.
-        self._off: set[str] = set()
         everywhere = [(text, Outcome.FORBIDDEN_MARKER) for text in plan.forbidden]
         self._forbidden = {
             machine.label: (
@@ -124,7 +123,6 @@ class Judge:
 
     def on_stopped(self, machine: str, kind: str, exit_code: int | None) -> None:
         """Judge a machine that went off for good."""
-        self._off.add(machine)
         if exit_code != 0:
             how = "reset itself" if exit_code is None else f"switched off with code {exit_code}"
             assert kind, "a stop has a name"
@@ -136,7 +134,6 @@ class Judge:
 
     def on_stuck(self, machine: str, why: str) -> None:
         """Judge a machine that would go on for ever and never get anywhere."""
-        self._off.add(machine)
         self._end(Outcome.GUEST_PANIC, f"machine {machine} {why}", None, machine=machine)
 
     def on_time(self, now_ns: int, *, is_quiet: bool) -> None:
@@ -260,7 +257,7 @@ class Judge:
 
     def _judge_quiet(self) -> None:
         missing = self.first_missing()
-        if missing is None or self._all_said_end() or self._off.issuperset(self.plan.labels):
+        if missing is None or self._all_said_end():
             self._judge_settled()
             return
         self._end(

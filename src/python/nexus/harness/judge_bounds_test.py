@@ -207,3 +207,14 @@ def test_a_world_may_have_lost_all_that_was_expected_of_it() -> None:
     assert outcome_of(judge) is Outcome.PASSED
     judge.on_line("A", "a panic", 1 + SETTLE_NS)
     assert outcome_of(judge) is Outcome.GUEST_PANIC
+
+
+def test_a_line_that_is_still_expected_is_no_fault_behind_the_verdict() -> None:
+    awaited = Expectation("A", Phase.LAUNCH, "a panic, as announced")
+    judge = Judge(plan_support.plan([awaited], "A", total_ms=5), goes_on=True)
+    judge.on_time(5 * MS, is_quiet=False)
+    assert outcome_of(judge) is Outcome.TIME_BUDGET
+    assert judge.on_line("A", awaited.text, 6 * MS) is None
+    assert outcome_of(judge) is Outcome.TIME_BUDGET
+    judge.on_line("A", "a panic", 7 * MS)
+    assert outcome_of(judge) is Outcome.GUEST_PANIC

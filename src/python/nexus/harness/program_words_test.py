@@ -219,7 +219,11 @@ def test_wall_time_is_from_the_beginning_of_the_program_and_by_phase(
     assert sorted(wall["phases_ms"]) == ["build", "launch"]
     assert 0 < wall["phases_ms"]["build"] < wall["total_ms"]
     assert sum(wall["phases_ms"].values()) < wall["total_ms"]
-    assert program._MS_PER_S == 1000.0
+
+
+def test_the_clock_of_the_program_counts_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 1.5)
+    assert program._clock_ms() == 1500.0
 
 
 def test_wall_time_is_rounded_to_microseconds(

@@ -150,3 +150,35 @@ def test_the_configuration_is_the_address_and_a_link_that_is_up() -> None:
         device.write(0x100, size, 0xFF)
     assert device.read(0x100, 4) == int.from_bytes(MAC[:4], "little")
     assert device.read(0x108, 2) == 0xFFFF
+
+
+@pytest.mark.parametrize(
+    ("low", "name"), [(0x80, "descriptors"), (0x90, "available"), (0xA0, "used")]
+)
+def test_the_address_of_a_ring_has_two_halves(low: int, name: str) -> None:
+    card = Card()
+    device = card.net.transport
+    queue = device.queues[TRANSMIT]
+    device.write(mmio.R_QUEUE_SEL, 4, TRANSMIT)
+    others = {other: getattr(queue, other) for other in ("descriptors", "available", "used")}
+    device.write(low, 4, 0x8765_4321)
+    device.write(low + 4, 4, 0xFEDC_BA98)
+    assert getattr(queue, name) == 0xFEDC_BA98_8765_4321
+    device.write(low, 4, 1)
+    assert getattr(queue, name) == 0xFEDC_BA98_0000_0001
+    device.write(low + 4, 4, 0)
+    assert getattr(queue, name) == 1
+    del others[name]
+    assert {other: getattr(queue, other) for other in others} == others
+
+
+def test_at_power_on_the_first_queue_is_selected_and_it_is_not_ready() -> None:
+    ram = Ram(1 << 20)
+    device = VirtioNet(MAC, ram, lambda is_high: None, lambda: 0).transport
+    assert (device.read(mmio.R_QUEUE_MAX, 4), device.read(mmio.R_QUEUE_READY, 4)) == (1024, 0)
+    device.write(mmio.R_QUEUE_SIZE, 4, 4)
+    device.write(mmio.R_QUEUE_READY, 4, 1)
+    assert [(queue.size, queue.is_ready) for queue in device.queues] == [(4, True), (0, False)]
+    assert device.read(mmio.R_FEATURES, 4) == 1 << 5 | 1 << 15 | 1 << 16 | 1 << 28
+    device.write(mmio.R_FEATURES_SEL, 4, 1)
+    assert device.read(mmio.R_FEATURES, 4) == 1
