@@ -17,6 +17,7 @@ from nexus.harness.phase import GUEST_PHASES, RANK, Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.summary import Deterministic, ExpectationSummary, describe_unrun
 
+# Exit codes are an interface: pipelines know them by number.
 CODES = {
     "passed": 0,
     "forbidden-marker": 10,
