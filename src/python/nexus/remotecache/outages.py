@@ -128,7 +128,7 @@ def is_outage(error: BaseException) -> bool:
 def is_news(record: logging.LogRecord) -> bool:
     """Whether a line of the log is worth one: the database is away for many lines.
 
-    A worker gives a call up whenever it has news, which is no error either.
+    A worker gives a call up whenever it has news, and that is not an error.
     """
     error = record.exc_info[1] if record.exc_info else None
     is_known = isinstance(error, RetriableDatabaseError | BotSessionCancelledError)

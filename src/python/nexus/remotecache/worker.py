@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import resource
 import signal
 import socket
 import stat
@@ -50,6 +51,11 @@ from nexus.remotecache.worker_options import parse
 SOCKET: Final = "worker.socket"
 # With less than this even a small output is in vain.
 ROOM_BYTES_MIN: Final = 16 * 1024 * 1024
+
+# The runner closes every number below the limit of open files before it starts a process, one by
+# one: with the million that containers often have, these are a million calls for each process.
+# A process that needs more raises its own limit, as far as this machine allows.
+OPEN_FILES_MAX: Final = 4096
 
 # After a runner failed, none is taken for this time: others may do better.
 ILL_SECONDS: Final = 20.0
@@ -164,6 +170,7 @@ def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
     caches = folder / "caches"
     caches.mkdir(exist_ok=True)
     with local_store(folder, given, remote) as socket_path:
+        limit_open_files()
         condition = Condition(folder, wish, given.free)
         sandbox = Sandbox(visible_folders(os.environ, given.mount), caches)
         runner = Runner(
@@ -181,6 +188,13 @@ def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
         with waking(bot, wish, given.drain_seconds):
             bot.run(lambda: wish.asked > 0)
         say("stopped")
+
+
+def limit_open_files() -> None:
+    """Lower the limit of open files for what is started from now on; not that of the store."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = [limit for limit in (soft, OPEN_FILES_MAX) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits), hard))
 
 
 @contextlib.contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from nexus.remotecache.reporting import Health
-from nexus.remotecache.worker import Condition, Wish
+from nexus.remotecache.worker import OPEN_FILES_MAX, Condition, Wish, limit_open_files
 
 KEPT = 10_000
 
@@ -59,3 +60,24 @@ def test_one_that_drains_says_so_before_all_else(tmp_path: Path) -> None:
     wish = Wish()
     wish.ask(15, None)
     assert Condition(tmp_path / "gone", wish, KEPT).health() is Health.ENDING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((1_000_000, 2_000_000), (OPEN_FILES_MAX, 2_000_000)),
+        ((1024, 4096), (1024, 4096)),
+        (
+            (resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+            (OPEN_FILES_MAX, resource.RLIM_INFINITY),
+        ),
+    ],
+)
+def test_a_runner_does_not_begin_with_a_million_open_files(
+    before: tuple[int, int], after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: before)
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: seen.append(limits))
+    limit_open_files()
+    assert seen == [after]
