@@ -1,4 +1,4 @@
-"""Where compiled stretches of code end: at address 0, at a device, within a budget of steps.
+"""The ends of compiled stretches of code: at address 0, at a device, within a budget of steps.
 
 Steps are counted: a stretch that is given up, or ends somewhere odd, counts what it did, once.
 """
