@@ -103,6 +103,8 @@ def _explain_value(details: ErrorDetails, location: Location, model: type[BaseMo
         if isinstance(details["ctx"]["error"], CountError):
             return text
     elif kind in _LISTS and isinstance(details["input"], dict):
+        if not accepted_keys(model, (*location, 0)):
+            return "is a table; expected a list, such as [...]"
         return f"is a table; expected a list of tables, each below a header {_header(location)}"
     elif kind in _TYPES:
         text = f"expected {_TYPES[kind]}"

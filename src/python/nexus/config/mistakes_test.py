@@ -78,6 +78,11 @@ NODE_MISTAKES = [
         " [[dsoftbus.peer]]",
     ),
     (
+        "[selftest]",
+        "[selftest]\nprove = { packages = 1 }",
+        "node.toml:26: selftest.prove: is a table; expected a list, such as [...]",
+    ),
+    (
         "[node]",
         "extends = 3\n[node]",
         "node.toml:1: extends: 3; expected a file's name, or a list of them",
