@@ -4,6 +4,7 @@ const std = @import("std");
 const testing = std.testing;
 const address = @import("address.zig");
 const connection = @import("connection.zig");
+const packet = @import("packet.zig");
 const segment = @import("segment.zig");
 const tcp = @import("stack_tcp.zig");
 const udp = @import("udp.zig");
@@ -190,4 +191,62 @@ test "datagrams wait in order, are cut to what is asked for, and go with their s
     try testing.expect(socket.push(.{ .ip = 1, .port = 2 }, &most));
     socket.in_use = false;
     try testing.expect(!socket.matches(5, 10));
+}
+
+test "a reader's room is told when it is a segment's worth, and not before" {
+    begin();
+    const listener = try tcp.listen(stack, 80);
+    hear(7, 80, segmentOf(syn, 100, 0), 0);
+    const ours = (try said(0)).?.seq +% 1;
+    hear(7, 80, segmentOf(.{ .ack = true }, 101, ours), 0);
+    const index = tcp.accept(stack, listener).?;
+    const words: [146]u8 = @splat('w');
+    const count = segment.mss_ours / words.len;
+    for (0..count) |n| {
+        var text = segmentOf(.{ .ack = true }, @intCast(101 + n * words.len), ours);
+        text.data = &words;
+        hear(7, 80, text, 0);
+        while (try said(0)) |_| {}
+    }
+    var out: [count * words.len - 1]u8 = undefined;
+    try testing.expectEqual(out.len, try tcp.read(stack, index, &out));
+    try testing.expectEqual(null, try said(0));
+    try testing.expectEqual(1, try tcp.read(stack, index, &out));
+    const told = (try said(0)).?;
+    try testing.expectEqual(connection.buffer_bytes, told.window);
+    try testing.expectEqual(101 + segment.mss_ours, told.ack);
+    try testing.expectEqual(null, try said(0));
+}
+
+test "a datagram without room in its socket's queue is counted, and no other" {
+    begin();
+    const index = try stack.udpBind(0, 4096);
+    for (0..udp.datagrams_max) |n| {
+        hearDatagram("x");
+        try testing.expectEqual(n + 1, stack.udp_sockets[index].count);
+        try testing.expectEqual(0, stack.drops.queue_full);
+    }
+    for (1..3) |n| {
+        hearDatagram("y");
+        try testing.expectEqual(n, stack.drops.queue_full);
+    }
+    var text: [1]u8 = undefined;
+    _ = stack.udp_sockets[index].pop(&text).?;
+    hearDatagram("z");
+    try testing.expectEqual(2, stack.drops.queue_full);
+    try testing.expectEqual(0, stack.drops.no_socket);
+}
+
+/// A datagram of the peer to our port 4096, without a checksum.
+fn hearDatagram(data: []const u8) void {
+    var frame: [60]u8 = @splat(0);
+    const len = 8 + data.len;
+    packet.putEthernet(&frame, common.mac, common.peer_mac, packet.EtherType.ipv4);
+    packet.Ipv4.write(frame[14..], peer, common.own, packet.Protocol.udp, len);
+    const head = frame[packet.payload_at..];
+    std.mem.writeInt(u16, head[0..2], 7, .big);
+    std.mem.writeInt(u16, head[2..4], 4096, .big);
+    std.mem.writeInt(u16, head[4..6], @intCast(len), .big);
+    @memcpy(head[8..][0..data.len], data);
+    stack.receive(frame[0 .. packet.payload_at + len], 0);
 }

@@ -202,11 +202,7 @@ fn gotText(c: *Connection, seg: Segment, now: u64) void {
     const offset: usize = @intCast(at);
     const window: usize = @intCast(@max(0, sequence.distance(c.rcv_nxt, c.rcv_edge)));
     const room = @min(c.rx.free(), window);
-    if (offset >= room) {
-        c.ack_now = true;
-        return;
-    }
-    data = data[0..@min(data.len, room - offset)];
+    data = data[0..@min(data.len, room -| offset)];
     if (data.len == 0) {
         c.ack_now = true;
         return;

@@ -249,3 +249,45 @@ test "bytes without a reader are taken and forgotten, so that the peer can end i
     try testing.expectEqual(0, c.rx.len);
     try testing.expectEqual(irs +% 4, c.rcv_nxt);
 }
+
+test "a round trip is measured once, however late the next one begins" {
+    begin(.syn_sent);
+    try expectSaid(our_syn);
+    common.now += 80 * ms;
+    try expectDone(hear(.{ .ack = 1, .flags = common.syn_ack, .mss = 1460 }));
+    try testing.expectEqual(80 * ms, c.trip.smoothed);
+    try expectSaid(.{ .seq = 1, .ack = 1 });
+    for (1..4) |n| {
+        common.now += std.time.ns_per_hour;
+        _ = try c.write("x");
+        const seq: u32 = @intCast(n);
+        const push: segment.Flags = .{ .ack = true, .psh = true };
+        try expectSaid(.{ .seq = seq, .ack = 1, .flags = push, .len = 1 });
+        common.now += 80 * ms;
+        try expectDone(hear(.{ .seq = 1, .ack = seq + 1 }));
+        try testing.expectEqual(80 * ms, c.trip.smoothed);
+        // To hear the same again says nothing of the way.
+        common.now += 500 * ms;
+        try expectDone(hear(.{ .seq = 1, .ack = seq + 1 }));
+        try testing.expectEqual(80 * ms, c.trip.smoothed);
+    }
+}
+
+test "the answer to a SYN is measured only if the SYN was said once" {
+    begin(.syn_sent);
+    try expectSaid(our_syn);
+    common.now = c.retransmit_at;
+    try testing.expect(tcp_output.poll(c, common.now));
+    try expectSaid(our_syn);
+    common.now += 80 * ms;
+    try expectDone(hear(.{ .ack = 1, .flags = common.syn_ack, .mss = 1460 }));
+    try testing.expectEqual(State.established, c.state);
+    try testing.expect(!c.trip.is_measured);
+    // Both have called, so ours was said twice without a timer.
+    try common.meet();
+    common.now += 80 * ms;
+    try expectDone(hear(.{ .seq = 1, .ack = 1 }));
+    try testing.expectEqual(State.established, c.state);
+    try testing.expect(!c.trip.is_measured);
+    try testing.expectEqual(1, c.retransmissions);
+}
