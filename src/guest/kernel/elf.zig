@@ -258,3 +258,25 @@ test "the entry point must be code" {
         try testing.expectError(error.BadEntry, sample.parse());
     }
 }
+
+test "what is not loaded may stand anywhere in the table" {
+    const note = 4;
+    for (0..3) |place| {
+        var sample: Sample = .init();
+        var table: [3 * program_header_bytes]u8 = @splat(0);
+        const at = place * program_header_bytes;
+        @memcpy(table[0..at], sample.table[0..at]);
+        Sample.put(u32, &table, at, note);
+        @memcpy(table[at + program_header_bytes ..], sample.table[at..]);
+        Sample.put(u16, &sample.raw, 56, 3);
+        const header = try parseHeader(&sample.raw, Sample.file_len);
+        const image = try parseSegments(header, &table, Sample.file_len);
+        try testing.expectEqual(@as(usize, 2), image.count);
+        try testing.expectEqual(image_low, image.segments[0].address);
+        try testing.expectEqual(image_low + 0x1000, image.segments[1].address);
+    }
+    // Nor is a segment of no bytes, which has no pages.
+    var empty: Sample = .init();
+    empty.segment(1, 6, 0x1000, image_low, 0, 0);
+    try testing.expectEqual(@as(usize, 1), (try empty.parse()).count);
+}
