@@ -52,3 +52,23 @@ test "what stands in a call is judged as the kind that is named" {
     try testing.expectEqual(0, judge("log.Record", texts));
     try testing.expectEqual(-1, judge("log.Record", texts[0 .. texts.len - 8]));
 }
+
+test "every message of the contract is known, and nothing else of it" {
+    var out: [8]u8 align(8) = undefined;
+    // No bytes are a message of any kind; a head has no kind of message.
+    for ([_][]const u8{
+        "bundle.ListParams",          "bundle.ListResults",   "log.QueryParams",
+        "log.StatsResults",           "packagefs.StatParams", "packagefs.CloseResults",
+        "rpc.Call",                   "rpc.Answer",           "samgr.ResolveStatusParams",
+        "samgr.ResolveStatusResults", "state.PutParams",      "state.TxnAbortResults",
+    }) |name| {
+        testing.expectEqual(-1, rewrite(name, "", &out)) catch |err| {
+            std.debug.print("{s}\n", .{name});
+            return err;
+        };
+    }
+    for ([_][]const u8{
+        "announce.AnnounceHead", "gateway.RequestHead", "mux.OpenFrameHead",
+        "rpc.TableHead",         "services.Service",    "state.TransferRequestHead",
+    }) |name| try testing.expectEqual(-3, rewrite(name, "", &out));
+}

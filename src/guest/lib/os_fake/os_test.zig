@@ -146,6 +146,29 @@ test "an answer to a client that is gone costs its capability and nothing else" 
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
 
+test "a message names the slot of the capability that it carries, and else none" {
+    var kernel: Kernel = .{ .name = "a" };
+    defer kernel.deinit();
+    kernel.install();
+    os.sys.stand_in = keepHeader;
+    for ([_]?os.Slot{ null, 1, 7 }) |moved| {
+        try os.send(5, "words", .{ .type = 3, .move = moved });
+        try testing.expectEqual(moved orelse 0, header_sent.src);
+        const flags: u16 = if (moved == null) 0 else os.abi.MsgFlag.cap_move;
+        try testing.expectEqual(flags, header_sent.flags);
+        try testing.expectEqual(3, header_sent.type);
+        try testing.expectEqual(5, header_sent.len);
+    }
+}
+
+var header_sent: os.abi.MsgHeader = undefined;
+
+fn keepHeader(_: os.abi.Syscall, args: [6]u64) u64 {
+    const header: *const os.abi.MsgHeader = @ptrFromInt(args[1]);
+    header_sent = header.*;
+    return 0;
+}
+
 test "a line is one call, and a long one is cut" {
     var kernel: Kernel = .{ .name = "a" };
     defer kernel.deinit();

@@ -224,3 +224,14 @@ test "whatever the bytes: a refusal, or an index whose look-ups end" {
     }
     try testing.expect(accepted > 0);
 }
+
+test "each version is listed once, with one file, two or three" {
+    const files = [_]File{
+        empty("a", "1", "x"), empty("a", "2", "x"), empty("b", "1", "x"), empty("b", "1", "y"),
+        empty("c", "1", "x"), empty("d", "1", "x"), empty("d", "1", "y"), empty("d", "1", "z"),
+        empty("e", "1", "x"),
+    };
+    var starts: [files.len]u32 = undefined;
+    const image: Image = .of(&files);
+    try expectList(&try image.parse(&starts), "", "a@1 a@2 b@1 c@1 d@1 e@1 ");
+}

@@ -199,9 +199,12 @@ test "a disk without sectors leaves nothing of the one that was open before" {
     disk = .{};
     try engine.open(&disk, &pool, &items);
     try engine.put("k", "v");
+    try testing.expect(try engine.compact());
+    try testing.expectEqual(1, engine.generation());
     disk.count_now = 0;
     try engine.open(&disk, &pool, &items);
     try testing.expectEqual(root.store.Damage.no_device, engine.damage);
+    try testing.expectEqual(0, engine.generation());
     try testing.expectEqual(0, engine.journal.end);
     try testing.expectEqual(0, engine.journal.records);
     try testing.expect(!engine.journal.hasRoom(1));

@@ -16,3 +16,15 @@ test "the configured peer is asked, and a name that no request can carry is refu
     kernel.config = "";
     try testing.expectEqualStrings("", (try svc.State.openRemote()).peer);
 }
+
+test "a store is waited for for three seconds, near or far" {
+    var kernel: Kernel = .{ .name = "demo", .routes = &.{ "statefsd", "dsoftbusd" } };
+    defer kernel.deinit();
+    kernel.install();
+    for ([_]svc.State{ try .openLocal(), try .openRemote() }) |opened| {
+        var store = opened;
+        const asked_ns = kernel.now_ns;
+        try testing.expectError(error.TimedOut, store.ask(.{ .op = .sync }));
+        try testing.expectEqual(asked_ns + 3 * std.time.ns_per_s, kernel.now_ns);
+    }
+}
