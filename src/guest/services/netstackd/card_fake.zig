@@ -11,6 +11,8 @@ const header_bytes = 12;
 const device_network = 1;
 const queue_select = 0x030 / 4;
 const queue_ready = 0x044 / 4;
+const queue_notify = 0x050 / 4;
+const receive_queue = 0;
 pub const mac = [6]u8{ 0x52, 0x54, 0, 0, 0, 10 };
 
 pub const Card = struct {
@@ -30,12 +32,18 @@ pub const Card = struct {
         const config: *[8]u8 = @ptrCast(&self.registers[0x100 / 4]);
         config[0..6].* = mac;
         virtio.transport.on_store = react;
+        refills = 0;
         return self;
     }
+
+    /// How often the service has said that there are buffers to receive into.
+    pub var refills: usize = 0;
 
     /// Each queue has a state of its own.
     fn react(registers: [*]volatile u32, register: usize) void {
         if (register == queue_select) registers[queue_ready] = 0;
+        const is_refill = register == queue_notify and registers[queue_notify] == receive_queue;
+        refills += @intFromBool(is_refill);
     }
 
     fn open(self: *Card, kernel: *Kernel) void {

@@ -348,6 +348,44 @@ test "an echo to ourselves is answered when it comes, one that never comes when 
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
 
+/// This many frames come before the card interrupts; what it hears from here on is of them.
+fn arrive(kernel: *Kernel, frames: usize) void {
+    for (0..frames) |_| ask(kernel);
+    card_fake.Card.refills = 0;
+}
+
+fn arriveNone(kernel: *Kernel) void {
+    arrive(kernel, 0);
+}
+
+fn arriveOne(kernel: *Kernel) void {
+    arrive(kernel, 1);
+}
+
+fn arriveTwo(kernel: *Kernel) void {
+    arrive(kernel, 2);
+}
+
+fn arriveAll(kernel: *Kernel) void {
+    arrive(kernel, 16);
+}
+
+test "the card hears once of the buffers of all frames that were taken, and not of none" {
+    const Case = struct { does: *const fn (kernel: *Kernel) void, refills: usize };
+    for ([_]Case{
+        .{ .does = arriveNone, .refills = 0 },
+        .{ .does = arriveOne, .refills = 1 },
+        .{ .does = arriveTwo, .refills = 1 },
+        .{ .does = arriveAll, .refills = 1 },
+    }) |case| {
+        const script = [_]Step{ .{ .does = work }, .{ .does = case.does }, interrupt };
+        var kernel = start(&script);
+        defer kernel.deinit();
+        try run(&kernel);
+        try testing.expectEqual(case.refills, card_fake.Card.refills);
+    }
+}
+
 test "a card that breaks the rules later is not believed again, and the service stays" {
     var kernel = start(&.{
         .{ .does = work },
