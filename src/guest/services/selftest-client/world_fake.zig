@@ -49,9 +49,14 @@ const Disk = struct {
 
 const StateGate = struct {
     permits_all: bool = false,
+    /// Of the requests for a key this one is permitted; they count from 1.
+    permits_one: usize = 0,
+    asked: usize = 0,
 
     pub fn permits(self: *StateGate, _: u64, capability: []const u8) bool {
-        return self.permits_all or !std.mem.eql(u8, capability, "statefs.keystore");
+        if (!std.mem.eql(u8, capability, "statefs.keystore")) return true;
+        self.asked += 1;
+        return self.permits_all or self.asked == self.permits_one;
     }
 
     pub fn denied(_: *StateGate, _: u64, _: []const u8) void {}

@@ -181,3 +181,11 @@ test "the state store of the node, where there is one" {
     // A node that lets every service read keys fails the check that is about it.
     try expectState("+-+", .{ .table = undefined, .state_gate = .{ .permits_all = true } });
 }
+
+test "a key may be neither read nor written nor removed: each is asked for" {
+    for (1..4) |one| {
+        try expectState("+-+", .{ .table = undefined, .state_gate = .{ .permits_one = one } });
+    }
+    try expectState("+++", .{ .table = undefined, .state_gate = .{ .permits_one = 4 } });
+    try testing.expectEqual(3, world.state_gate.asked);
+}
