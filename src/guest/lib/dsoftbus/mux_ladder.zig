@@ -78,6 +78,7 @@ pub const Ladder = struct {
     /// The peer's SETTINGS have come.
     pub fn begin(self: *Ladder, mux: *Mux) void {
         if (self.side != .dialler) return;
+        std.debug.assert(self.control.id == 0 and self.bulk.id == 0); // SETTINGS come once
         inline for (.{ &self.control, &self.bulk }, .{ control_name, bulk_name }) |leg, name| {
             leg.id = mux.open(name, leg.priority) catch return self.fail(mux);
             limit(mux, leg);

@@ -67,6 +67,7 @@ const Epoch = struct {
 
     /// The place of a new call: a free one, or that of the oldest.
     fn place(self: *Epoch) *Call {
+        std.debug.assert(self.number != 0 and self.count <= calls_max and self.next < calls_max);
         const call = &self.calls[self.next];
         if (self.count == calls_max) {
             self.forgotten_highest = @max(self.forgotten_highest, call.number);
@@ -130,6 +131,7 @@ pub const Table = struct {
     uses: u64 = 0,
 
     pub fn judge(self: *Table, name: Name, digest: Digest) Verdict {
+        std.debug.assert(hasEpoch(name.id)); // 0 would find a free place
         const number: u32 = @truncate(name.id);
         const peer = &self.peers[name.peer];
         const epoch = peer.find(epochOf(name.id)) orelse {
@@ -152,11 +154,13 @@ pub const Table = struct {
 
     /// The call that `judge` let run has ended with this answer, or null: it failed.
     pub fn finish(self: *Table, name: Name, digest: Digest, reply: ?[]const u8) void {
+        std.debug.assert(hasEpoch(name.id));
         const number: u32 = @truncate(name.id);
         const peer = &self.peers[name.peer];
         const epoch = peer.find(epochOf(name.id)) orelse peer.admit(epochOf(name.id));
         self.touch(epoch);
         epoch.highest = @max(epoch.highest, number);
+        std.debug.assert(epoch.forgotten_highest <= epoch.highest);
         const call = epoch.place();
         call.number = number;
         call.digest = digest;

@@ -22,6 +22,7 @@ pub const Timers = struct {
 
     /// The instant at which `due` has something to say.
     pub fn deadline(self: *const Timers, state: State) u64 {
+        std.debug.assert(self.heard_ns >= self.started_ns and self.pinged_ns >= self.started_ns);
         return switch (state) {
             .handshake, .proven, .confirming => self.started_ns + handshake_ns,
             .ready => @min(self.heard_ns + lost_ns, self.pingAt()),

@@ -77,6 +77,7 @@ pub const Cache = struct {
     pub fn nextRequest(self: *Cache) ?Ip {
         for (&self.entries) |*entry| {
             if (!entry.request_due) continue;
+            std.debug.assert(entry.state != .free);
             entry.request_due = false;
             return entry.ip;
         }
@@ -86,6 +87,7 @@ pub const Cache = struct {
     pub fn poll(self: *Cache, now: u64) void {
         for (&self.entries) |*entry| {
             if (entry.at_ns > now) continue;
+            std.debug.assert(entry.requests <= requests_max);
             switch (entry.state) {
                 .known => entry.* = .{},
                 .asking => if (entry.requests == requests_max) {

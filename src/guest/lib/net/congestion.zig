@@ -2,6 +2,7 @@
 //! congestion avoidance, fast retransmit and recovery (RFC 5681 and NewReno, RFC 6582), with the
 //! earlier trigger of RFC 5827 for small windows.
 
+const std = @import("std");
 const connection = @import("connection.zig");
 const segment = @import("segment.zig");
 const sequence = @import("sequence.zig");
@@ -49,6 +50,7 @@ pub fn maybeDuplicate(c: *Connection, seg: segment.Segment) void {
     if (c.duplicate_acks < enough) return;
     c.ssthresh = halved(c);
     c.cwnd = @min(c.ssthresh + duplicates_for_loss * @as(u32, c.mss), cwnd_max);
+    std.debug.assert(c.cwnd != 0);
     c.recover = c.snd_max;
     c.is_recovering = true;
     c.resend_first = true;
@@ -60,6 +62,7 @@ pub fn onTimeout(c: *Connection) void {
     c.duplicate_acks = 0;
     c.is_recovering = false;
     c.resend_first = false;
+    std.debug.assert(c.cwnd != 0 and c.cwnd < c.ssthresh); // slow start follows
 }
 
 fn halved(c: *const Connection) u32 {

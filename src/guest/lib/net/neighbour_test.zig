@@ -1,5 +1,5 @@
-//! Neighbours, what waits for them, and what goes round: the instants of each question, which makes
-//! room in a full table, and a mailbox that is exactly full.
+//! Neighbours, the packets that wait for them, and packets to ourselves: the instants of each
+//! question, the entry that makes room in a full table, and a mailbox that is exactly full.
 
 const std = @import("std");
 const testing = std.testing;

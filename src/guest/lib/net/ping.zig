@@ -62,6 +62,7 @@ pub const Pings = struct {
     pub fn nextDone(self: *Pings) ?Done {
         for (&self.waits) |*wait| {
             if (!wait.is_done) continue;
+            std.debug.assert(!wait.is_waiting);
             wait.is_done = false;
             return .{ .token = wait.sequence, .rtt_ns = wait.rtt_ns };
         }

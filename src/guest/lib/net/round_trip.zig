@@ -32,6 +32,7 @@ pub const RoundTrip = struct {
 
     /// Undo backing off.
     pub fn restore(self: *RoundTrip) void {
+        std.debug.assert(self.timeout >= min_ns and self.timeout <= max_ns);
         if (!self.is_measured) return;
         self.timeout = std.math.clamp(self.smoothed +| 4 *| self.variance, min_ns, max_ns);
     }
@@ -39,6 +40,7 @@ pub const RoundTrip = struct {
     /// (5.5) back off the timer.
     pub fn backOff(self: *RoundTrip) void {
         self.timeout = @min(self.timeout *| 2, max_ns);
+        std.debug.assert(self.timeout >= min_ns);
     }
 };
 

@@ -45,6 +45,7 @@ pub fn listen(stack: *Stack, port: u16) OpenError!u8 {
 
 /// Stop listening; connections that wait in the backlog are reset.
 pub fn unlisten(stack: *Stack, index: u8) void {
+    std.debug.assert(stack.listeners[index].in_use);
     stack.listeners[index].in_use = false;
     for (&stack.connections, 0..) |*c, i| {
         if (c.in_use and c.holder == .backlog and c.listener == index) abort(stack, @intCast(i));
@@ -54,6 +55,7 @@ pub fn unlisten(stack: *Stack, index: u8) void {
 /// A finished handshake of the listener, oldest first, now held by the user.
 pub fn accept(stack: *Stack, listener: u8) ?u8 {
     const index = firstWaiting(stack, listener) orelse return null;
+    std.debug.assert(stack.listeners[listener].in_use); // its end resets those that wait
     stack.connections[index].holder = .user;
     return index;
 }
@@ -83,23 +85,31 @@ pub fn connect(stack: *Stack, to: address.Endpoint, now: u64) OpenError!u8 {
 }
 
 pub fn read(stack: *Stack, index: u8, out: []u8) connection.ReadError!usize {
-    const c = &stack.connections[index];
+    const c = held(stack, index);
     defer if (c.ack_now) stack.mark(index);
     return c.read(out);
 }
 
 pub fn write(stack: *Stack, index: u8, data: []const u8) connection.WriteError!usize {
     defer stack.mark(index);
-    return stack.connections[index].write(data);
+    return held(stack, index).write(data);
 }
 
 pub fn close(stack: *Stack, index: u8, now: u64) void {
-    stack.connections[index].close(now);
+    held(stack, index).close(now);
     stack.mark(index);
+}
+
+/// The connection of a user.
+fn held(stack: *Stack, index: u8) *Connection {
+    const c = &stack.connections[index];
+    std.debug.assert(c.in_use and c.holder == .user);
+    return c;
 }
 
 pub fn abort(stack: *Stack, index: u8) void {
     const c = &stack.connections[index];
+    std.debug.assert(c.in_use and c.holder != .nobody);
     c.holder = .nobody;
     switch (c.state) {
         .closed, .syn_sent, .time_wait => {},

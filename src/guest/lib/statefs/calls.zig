@@ -95,6 +95,7 @@ pub const Calls = struct {
     }
 
     pub fn of(self: *Calls, owner: Owner) *Peer {
+        std.debug.assert(owner != 0 and owner <= peers_max); // 0 stands for no peer
         return &self.peers[owner - 1];
     }
 
@@ -135,16 +136,15 @@ pub const Calls = struct {
     /// The peer of this name, which counts as the last used from now on. A peer that makes room for
     /// it must own nothing any more.
     pub fn admit(self: *Calls, name: []const u8) Owner {
+        std.debug.assert(name.len != 0 and name.len <= call_file.peer_bytes_max);
         const owner = self.ownerOf(name) orelse blk: {
             const place = self.oldest();
             self.dropAll(place, null);
             const peer = self.of(place);
+            std.debug.assert(peer.calls == 0 and peer.keys == 0 and peer.bytes == 0);
             peer.name_len = @intCast(name.len);
             @memcpy(peer.name_bytes[0..name.len], name);
             peer.epoch_count = 0;
-            peer.calls = 0;
-            peer.keys = 0;
-            peer.bytes = 0;
             break :blk place;
         };
         self.of(owner).used_at = self.use();
@@ -174,7 +174,9 @@ pub const Calls = struct {
         self.list[self.count] = each;
         self.count += 1;
         epoch.calls += 1;
-        self.of(each.owner).calls += 1;
+        const peer = self.of(each.owner);
+        peer.calls += 1;
+        std.debug.assert(epoch.calls <= peer.calls and peer.calls <= self.count);
     }
 
     /// An epoch as a snapshot has it: what is forgotten, and what is remembered.
@@ -239,10 +241,11 @@ pub const Calls = struct {
             epoch.calls -= 1;
             peer.calls -= 1;
             return self.removeAt(index);
-        }
+        } else unreachable; // the epoch counts a call
     }
 
     fn removeAt(self: *Calls, index: usize) void {
+        std.debug.assert(index < self.count);
         self.count -= 1;
         @memmove(self.list[index..self.count], self.list[index + 1 .. self.count + 1]);
     }

@@ -55,6 +55,7 @@ pub const Region = struct {
 pub fn regions(sectors: u64) ?[2]Region {
     if (sectors < 5) return null;
     const each = (sectors - 1) / 2;
+    std.debug.assert(each >= 2 and 1 + 2 * each <= sectors);
     return .{ .{ .start = 1, .sectors = each }, .{ .start = 1 + each, .sectors = each } };
 }
 

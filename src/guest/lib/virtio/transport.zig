@@ -1,5 +1,6 @@
 //! Registers of a modern virtio-mmio device (virtio 1.1, section 4.2), and its initialisation.
 
+const std = @import("std");
 const builtin = @import("builtin");
 
 /// Register numbers, in 32-bit words from the device's base.
@@ -85,6 +86,7 @@ pub const Transport = struct {
         required: u64,
         optional: u64,
     ) Error!Transport {
+        std.debug.assert(required & optional == 0);
         var self: Transport = .{ .regs = regs };
         // "virt", and the version without the legacy layout.
         if (regs[Reg.magic] != 0x7472_6976 or regs[Reg.version] != 2) return error.NotVirtio;
@@ -135,6 +137,8 @@ pub const Transport = struct {
 
     /// Tell the device where the parts of a queue lie in physical memory.
     pub fn setQueue(self: Transport, index: u32, size: u32, at: QueueAddresses) Error!void {
+        std.debug.assert(std.math.isPowerOfTwo(size));
+        std.debug.assert(at.descriptors % 16 == 0 and at.available % 2 == 0 and at.used % 4 == 0);
         const regs = self.regs;
         self.store(Reg.queue_select, index);
         if (regs[Reg.queue_ready] != 0) return self.fail(error.QueueUnavailable);
