@@ -6,7 +6,7 @@ import random
 from typing import Final
 
 from nexus.emulator.differential.frame import DATA, enter
-from nexus.emulator.differential.known import PARTS_AT_PAGES
+from nexus.emulator.differential.known import DOUBLES_OF_LAYOUTS_AT
 from nexus.emulator.differential.memory_probes import ACCESSES, access_text
 from nexus.emulator.differential.probe import MODES, Probe
 
@@ -34,8 +34,8 @@ def layout(chance: random.Random, number: int) -> Probe:
     target = DATA + chance.choice((*_PLACES[:-2], 12, 60, 2040))
     if kind in ("load", "store"):
         target += chance.choice((0, 0, 0, 2))
-    if instruction in ("ld", "sd") and target % PARTS_AT_PAGES > PARTS_AT_PAGES - 8:
-        target -= 2
+    if instruction in ("ld", "sd"):
+        target -= target % DOUBLES_OF_LAYOUTS_AT
     privilege = chance.choice((0, 1, 1, 3))
     text = f"""
     li t0, {DATA}
