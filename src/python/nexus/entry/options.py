@@ -19,7 +19,10 @@ _VALUE_CHARS_MAX: Final = 60
 # Words that argparse takes for values although they begin with a dash.
 _NEGATIVE: Final = re.compile(r"-\d+|-\d*\.\d+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
-_DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
+# Each text can be read in one way alone: with several, to refuse a long one takes hours.
+_DECIMAL: Final = re.compile(
+    r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE
+)
 _MISSING_VALUE: Final = re.compile(r"argument (\S+): expected one argument")
 
 

@@ -140,3 +140,10 @@ def test_another_number_is_refused_with_what_is_accepted(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError) as of:
         number(0, 10, "seconds")(text)
     assert str(of.value) == f"{text!r} is not a number of seconds in 0..10"
+
+
+def test_a_long_text_that_is_not_a_number_is_refused_at_once() -> None:
+    """A pattern that can share out the digits in many ways takes hours."""
+    with pytest.raises(argparse.ArgumentTypeError) as of:
+        number(0, 10)("9" * 100_000 + "x")
+    assert len(str(of.value)) < 120
