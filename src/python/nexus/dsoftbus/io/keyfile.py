@@ -95,6 +95,12 @@ def read_key(path: Path) -> NodeKey:
 
 
 def _parse(path: Path, content: bytes) -> NodeKey:
+    if len(content) > _FILE_BYTES_MAX:
+        # Before it is read as anything: its end may have been cut off anywhere.
+        raise KeyFileError(
+            f"{path} is longer than {_FILE_BYTES_MAX} bytes; expected a key file, as "
+            "`nexus bus keygen` makes it"
+        )
     try:
         table = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -103,7 +109,7 @@ def _parse(path: Path, content: bytes) -> NodeKey:
             f"{path} is not TOML; expected a key file, as `nexus bus keygen` makes it"
         ) from None
     device_id, secret = table.get("device_id"), table.get("secret_key")
-    if len(content) > _FILE_BYTES_MAX or set(table) != {"device_id", "secret_key"}:
+    if set(table) != {"device_id", "secret_key"}:
         raise KeyFileError(f"{path}: expected exactly device_id and secret_key")
     if not isinstance(device_id, str) or not isinstance(secret, str):
         raise KeyFileError(f"{path}: expected strings as device_id and secret_key")

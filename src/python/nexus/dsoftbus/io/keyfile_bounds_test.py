@@ -71,6 +71,8 @@ def test_a_key_of_another_user_is_refused(
 
 ID_RULE = "; expected 1..64 visible ASCII characters without quotes and backslashes"
 
+TOO_LONG = " is longer than 512 bytes; expected a key file, as `nexus bus keygen` makes it"
+
 
 @pytest.mark.parametrize(
     ("content", "said"),
@@ -78,7 +80,9 @@ ID_RULE = "; expected 1..64 visible ASCII characters without quotes and backslas
         ("junk", " is not TOML; expected a key file, as `nexus bus keygen` makes it"),
         (GOOD.replace("secret_key", "other"), ": expected exactly device_id and secret_key"),
         (GOOD + 'more = "x"\n', ": expected exactly device_id and secret_key"),
-        (GOOD.ljust(513, "#"), ": expected exactly device_id and secret_key"),
+        (GOOD.ljust(513, "#"), TOO_LONG),
+        # Cut off after 513 bytes, this would not even be TOML.
+        (GOOD + 'more = "'.ljust(513 - len(GOOD), "x") + '"', TOO_LONG),
         (GOOD.replace('"host-1"', "7"), ": expected strings as device_id and secret_key"),
         (GOOD.replace(f'"{SECRET}"', "7"), ": expected strings as device_id and secret_key"),
         (GOOD.replace(SECRET, SECRET[2:]), ": secret_key: expected 64 hexadecimal digits"),
