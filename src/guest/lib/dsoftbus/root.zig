@@ -73,6 +73,7 @@ test {
     _ = @import("node/gate_test.zig");
     _ = @import("node/links_test.zig");
     _ = @import("node/links_end_test.zig");
+    _ = @import("node/links_turn_test.zig");
     _ = @import("node/node_hand_test.zig");
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");

@@ -146,7 +146,6 @@ pub fn becomeReady(node: anytype, line: *Line) void {
     const config = &node.config;
     node.talks[peer].begin(line.dialled != null, config.is_proving, config.rpc, node.now_ns);
     node.packages[peer] = .{};
-    line.is_unsent = true;
     line.check();
     std.debug.assert(node.lines.readyFor(peer) == line); // one session a peer
 }
