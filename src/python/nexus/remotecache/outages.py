@@ -111,13 +111,15 @@ def is_outage(error: BaseException) -> bool:
     """Whether an error is a database that is not there, or has no room.
 
     A connection that is refused or lost has no code of PostgreSQL, which would come from it.
-    SQLite, whose database is a file, has a code for each reason; its first is a wrong statement.
+    SQLite, whose database is a file, has a code for each reason, and its kind in the lowest byte;
+    the first kind is a wrong statement.  Errors of Python's module itself have none.
     """
     match error:
         case sqlalchemy.exc.TimeoutError():
             return True
         case sqlalchemy.exc.OperationalError(orig=sqlite3.Error() as origin):
-            return origin.sqlite_errorcode != sqlite3.SQLITE_ERROR
+            code: int = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            return code & 0xFF != sqlite3.SQLITE_ERROR
         case sqlalchemy.exc.OperationalError(orig=origin):
             return getattr(origin, "pgcode", None) in (None, *SHUTTING)
         case sqlalchemy.exc.DBAPIError():

@@ -73,6 +73,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         (met(sqlite_error(sqlite3.SQLITE_FULL)), "it said so"),
         (met(sqlite_error(sqlite3.SQLITE_BUSY)), "it said so"),
         (met(sqlite_error(sqlite3.SQLITE_ERROR)), ""),
+        (met(sqlite_error(sqlite3.SQLITE_ERROR_SNAPSHOT)), ""),
+        (met(sqlite3.OperationalError("could not decode a column")), ""),
         (sqlalchemy.exc.TimeoutError("no connection is free"), "no connection is free"),
         (sqlalchemy.exc.ProgrammingError("SELEC", None, Refused("no")), ""),
         (ValueError("a value"), ""),
