@@ -24,7 +24,7 @@ from nexus.bench.images import named_image
 from nexus.entry.arguments import ArgumentParser
 from nexus.entry.options import whole
 
-# A workload of a round or two is none.
+# The longest workload has a few rounds left with this: more would measure its start alone.
 _DIVISOR_MAX: Final = 1_000_000
 
 

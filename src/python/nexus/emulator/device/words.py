@@ -33,7 +33,7 @@ class WordAt:
 
 
 class FlagAt:
-    """The same of what is true or not."""
+    """An attribute that is true or false, and one of the device's `_words`."""
 
     def __init__(self, index: int) -> None:
         self._index = index
