@@ -8,7 +8,7 @@ const scope :Text = "dsoftbusd";
 # The scope of all records in the log.
 
 enum Outcome {
-  # The end of a call.
+  # The outcome of a call.
   ok @0;
   failed @1;
   unauthenticated @2 $A.word("denied-unauthenticated");

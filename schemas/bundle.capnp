@@ -19,7 +19,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # The end of a request.
+  # The outcome of a request.
   ok @0;
   malformed @1;
   unsupported @2;

@@ -21,7 +21,7 @@ const lostNs :UInt64 = 3000000000;
 # A session that has received nothing for so long is over.
 
 enum Refusal {
-  # Why a session ended before its owner wanted it to.
+  # The reason for which a session ended before its owner wanted it to.
   unauthenticated @0;
   # Something else than a valid handshake message before the session was ready.
   oversized @1;

@@ -30,7 +30,7 @@ enum Type $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # The end of a call.
+  # The outcome of a call.
   ok @0;
   refused @1;
   # The gateway did not let the call through; the caller does not learn why.
@@ -41,7 +41,7 @@ enum Status $A.bits(8) $A.open {
 }
 
 enum Denial {
-  # Why the gateway did not let a call through; an `audit.Outcome` says the same of each.
+  # The reasons for which the gateway refuses a call; `audit.Outcome` has the same ones.
   unauthenticated @0;
   # The session is not ready.
   malformed @1;

@@ -30,7 +30,7 @@ enum Level $A.bits(8) {
 }
 
 enum Status $A.bits(8) $A.open {
-  # The end of a request.
+  # The outcome of a request.
   ok @0;
   malformed @1;
   unsupported @2;

@@ -32,7 +32,7 @@ enum Type $A.bits(8) $A.open {
 }
 
 enum ResetReason $A.bits(8) $A.open {
-  # Why a stream is reset.
+  # The reason for which a stream is reset.
   unwanted @0;
   # This side does not take, or no longer wants, this stream.
   unknownStream @1;
@@ -42,7 +42,7 @@ enum ResetReason $A.bits(8) $A.open {
 }
 
 enum Reject $A.failures {
-  # Why a session ended on account of its streams: the peer broke their rules.
+  # The rule of streams that a peer broke, for which its session ended.
   malformed @0 $A.word("mux.reject.malformed_frame");
   frameOversize @1 $A.word("mux.reject.frame_oversize");
   invalidTransition @2 $A.word("mux.reject.invalid_stream_state_transition");

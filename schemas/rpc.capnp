@@ -51,7 +51,7 @@ struct Call {
   deadlineMs @1 :UInt32;
   # The time that the caller waits.
   epoch @2 :UInt32;
-  # The start of the caller since which it counts its calls.
+  # Tells one start of the caller from all others; 0 is none.
   service @3 :UInt8;
   method @4 :UInt16;
   params @5 :AnyPointer;

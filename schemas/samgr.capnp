@@ -23,7 +23,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # The end of a request.
+  # The outcome of a request.
   ok @0;
   notFound @1;
   malformed @2;
@@ -33,5 +33,5 @@ enum Status $A.bits(8) $A.open {
 interface Samgr $A.serves("samgrd") {
   # The calls of a peer at the registry.
   resolveStatus @0 (name :Text $A.serviceMax(.resolveNameBytesMax)) -> (status :Status);
-  # Whether a service of this name is registered.
+  # Says whether a service of this name is registered.
 }

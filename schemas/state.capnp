@@ -29,7 +29,7 @@ const transactionLongestNs :UInt64 = 64000000000;
 const peerFrameBytesMax :UInt16 = 256;
 # A peer's request.
 const peerReplyBytesMax :UInt16 = 512;
-# The bytes of a peer's answer.
+# An answer to a peer.
 const peerKeyBytesMax :UInt8 = 96;
 const peerValueBytesMax :UInt16 = 128;
 # In a frame; a longer one has a stream.
@@ -53,7 +53,7 @@ enum Op $A.bits(8) {
 }
 
 enum Status $A.bits(8) $A.open {
-  # The end of a request.
+  # The outcome of a request.
   ok @0;
   notFound @1;
   accessDenied @2;
@@ -82,7 +82,7 @@ enum Verb {
 }
 
 enum Reject {
-  # Why a peer's request does not reach the store.
+  # The reason for which a peer's request does not reach the store.
   badRequest @0 $A.word("bad_request");
   unauthenticated @1;
   outsideAcl @2 $A.word("outside_acl");
@@ -95,7 +95,7 @@ enum Reject {
 }
 
 enum Ending {
-  # The end of a peer's change, in its record.
+  # The outcome of a peer's change, in its record.
   allow @0;
   status @1 $A.word("reject status");
   # The store said no.

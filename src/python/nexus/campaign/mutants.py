@@ -226,7 +226,7 @@ def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prep
     images, code = images_of(options), code_of(options)
     folder = options.mutants.parent
     if SYSTEM not in images:
-        raise UsageError(f"--image: {SYSTEM!r} is not given; give the image before it was changed")
+        raise UsageError(f"--image: {SYSTEM!r} is not given; give the image without a mutant")
 
     def _as(system: Path) -> dict[str, Path]:
         return {**images, SYSTEM: system, WORKLOAD: system}

@@ -75,7 +75,7 @@ def _heard(observation: Observation, line: Line, peer: str) -> int | None:
 
 
 def _lateness(observation: Observation) -> int:
-    """Return the most time by which an announcement may count as heard later than it was sent."""
+    """Return how much later than it was sent an announcement may count as heard, in ns."""
     late_ns = 0
     for fault in observation.requested:
         if fault.kind in ("delay", "reorder"):

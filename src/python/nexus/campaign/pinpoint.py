@@ -26,7 +26,7 @@ _GRAIN_NS: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The futures that part at an instant, and the number of them that fail."""
+    """The number of futures that part at an instant, and how many of them fail."""
 
     at_ns: int
     failed: int

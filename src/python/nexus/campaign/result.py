@@ -88,7 +88,7 @@ class ScenarioTotal:
     wall_ms: float
     requested: Mapping[str, int]
     happened: Mapping[str, int]
-    names: Mapping[str, int]  # Violations, by seeds.
+    names: Mapping[str, int]  # How many seeds have a violation of each name.
 
     @property
     def virtual_per_wall(self) -> float:

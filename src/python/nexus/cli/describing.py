@@ -13,7 +13,7 @@ from typing import Final
 from nexus.cli.main import COMMANDS, program
 from nexus.core.commandline import CommandLine, parser_of
 
-# The names of values in help texts that are files.
+# The words that stand in help for a value which is the path of a file or a folder.
 _FILE_WORDS: Final = ("FILE", "PATH", "DIR", "FOLDER", "ELF", "TOML", "IMAGE", "JSON")
 
 

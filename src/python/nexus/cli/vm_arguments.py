@@ -30,7 +30,7 @@ GENERATED: Final = ("native", "translated")
 TRACES: Final = ("instructions", "traps")
 
 RAM_MIB_DEFAULT: Final = 64
-# The most RAM that machine.py models, in both directions.
+# The most RAM of a machine, which the emulator holds to, too (`machine_options.py`).
 _RAM_BYTES_MAX: Final = 2 << 30
 # More than any size that is accepted has, in bytes.
 _RAM_DIGITS_MAX: Final = 20

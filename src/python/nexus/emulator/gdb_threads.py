@@ -18,7 +18,7 @@ ERROR_THREAD: Final = b"E03"  # ESRCH
 
 
 class GdbThreads:
-    """The harts that a debugger looks at, by its threads."""
+    """The harts of a machine as threads, and the one that a debugger has chosen."""
 
     def __init__(self, timeline: History) -> None:
         self._timeline = timeline

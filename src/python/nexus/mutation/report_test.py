@@ -1,4 +1,4 @@
-"""Mutants are drawn, known as equivalent, and reported."""
+"""The drawing of mutants, the list of equivalent ones, and the report."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ EXECUTE_SECONDS_MAX: Final = 300.0
 
 @dataclass(frozen=True)
 class Done:
-    """The end of an execution: a code of gRPC's names, and the output of the process."""
+    """The end of an execution: a code of gRPC's names, and all that the process left."""
 
     status: str
     exit_code: int

@@ -1,4 +1,4 @@
-"""The faults that keep a server from starting: each ends with one line and a code."""
+"""Faults that keep a server from starting: each is one line and a code, and starts nothing."""
 
 from __future__ import annotations
 

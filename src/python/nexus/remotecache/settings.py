@@ -102,7 +102,7 @@ class FrontPaths:
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """The ports of the front: for tokens, and, if asked, for clients with certificates."""
+    """The front's address, its port for tokens and, if asked, that for certificates of clients."""
 
     address: str
     port: int

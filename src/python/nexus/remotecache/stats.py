@@ -18,7 +18,7 @@ WARNING = re.compile(
     r"\[WARN\] Failed to (read from|write to) remote cache \((\d+) occurrences so far\): (.*)$"
 )
 
-# The sign that colours a word on a terminal: Pants writes no other one into a log.
+# A sequence that colours words on a terminal: Pants writes no other control sequence into a log.
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # A warning is repeated with rising counts; these many different reasons are worth showing.

@@ -65,7 +65,7 @@ class RegionSource(RegionValues):
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
         self._looks = Looks(self, region)
-        # The state at the end of each block, for a block that it alone leads to.
+        # The state at the end of each block: a block to which it alone leads begins with that.
         self._known: dict[int, tuple[Way, Groups, int]] = {}
         self._origins = origins(region)
         self._after = "0"

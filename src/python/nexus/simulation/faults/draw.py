@@ -32,7 +32,7 @@ class Rule:
 
     kind: str
     number: int  # Among the rules of its kind.
-    places: tuple[str, ...]  # Empty for groups: any.
+    places: tuple[str, ...]  # Empty for a rule about groups: any group.
     chance: Ratio
     most: Ratio
     count: int

@@ -1,4 +1,4 @@
-"""The joints of switches, and the distance that they put between machines.
+"""The trunks between switches, and the distance that they put between machines.
 
 Switches that learn and flood are to machines as one, except for the time that a frame takes: so a
 topology is a delay for each path.  A trunk that fails is a partition of the machines on its sides.

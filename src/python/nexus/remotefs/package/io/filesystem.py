@@ -126,7 +126,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         except OSError as exc:
             if exc.errno not in (errno.EIO, errno.ENOENT):
                 raise
-            # The path may be a file; if it is neither, the error is that of a file.
+            # The path may be a file; if it is neither file nor folder, the error is a file's.
             info = await self._info(path)
             if info["type"] != "file":
                 raise
