@@ -124,6 +124,34 @@ def test_a_data_frame_over_the_models_limit_is_oversize() -> None:
     assert caught.value.reject is Reject.FRAME_OVERSIZE
 
 
+@pytest.mark.parametrize(
+    ("counts", "reject"),
+    [
+        ((60, 41), Reject.CREDIT),
+        ((100, 1), Reject.CREDIT),
+        ((101,), Reject.CREDIT),
+        ((596,), Reject.FRAME_OVERSIZE),
+        ((0,), Reject.MALFORMED),
+    ],
+)
+def test_nothing_works_after_data_that_breaks_a_rule_on_the_short_way_either(
+    counts: tuple[int, ...], reject: Reject
+) -> None:
+    mux = fresh()
+    *before, last = counts
+    assert all(mux.receive_data(1, count) for count in before)
+    with pytest.raises(MuxRejectError) as caught:
+        mux.receive_data(1, last)
+    assert caught.value.reject is reject
+    assert mux.stream_count == 0
+    with pytest.raises(LocalProtocolError):
+        mux.open("x", 0)
+    for frame in (wire.Open(5, 0, "five").encode(), wire.Credit(2, 1).encode()):
+        with pytest.raises(MuxRejectError) as caught:
+            mux.receive(frame)
+        assert caught.value.reject is Reject.INVALID_TRANSITION
+
+
 def test_every_label_has_a_test() -> None:
     tested = {reject for _, reject, _ in REJECTS} | {Reject.UNAUTHENTICATED}
     assert tested == set(Reject)

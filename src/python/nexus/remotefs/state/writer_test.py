@@ -170,6 +170,23 @@ def test_what_waits_is_written_beyond_its_bound_and_not_before() -> None:
         writer.write_out()
 
 
+@pytest.mark.parametrize("writes", [0, 1, 2])
+@pytest.mark.parametrize(("beyond", "is_written"), [(-1, False), (0, False), (1, True)])
+def test_as_much_may_wait_after_a_write_as_before(
+    writes: int, beyond: int, is_written: bool
+) -> None:
+    device = CountingDevice(bytes((1 + 2 * 5000) * 512))
+    writer = Writer(device, mount(device))
+    for _ in range(writes):
+        writer.append(Op.PUT, b"/k", bytes(3), 20)
+        writer.write_out()
+    before = device.written
+    writer.append(Op.PUT, b"/k", bytes(3), 20)
+    rest = WAITING_BYTES_MAX - 20 + beyond
+    writer.append(Op.PUT, b"/k", bytes(rest - 17), rest)
+    assert (device.written > before) is is_written
+
+
 @pytest.mark.parametrize(("records", "fits"), [(99_996, True), (99_997, True), (99_998, False)])
 def test_a_record_more_stays_free_for_the_last_mark(records: int, fits: bool) -> None:
     device = MemoryDevice(bytes(64 * 512))
