@@ -223,6 +223,27 @@ def test_a_peer_that_says_nothing_or_is_lost_or_speaks_no_streams_has_none() -> 
     run(main)
 
 
+@pytest.mark.parametrize(("asked", "priority"), [({}, 4), ({"priority": 0}, 0)])
+def test_a_stream_has_the_priority_it_is_opened_with_or_one_in_the_middle(
+    asked: dict[str, int], priority: int
+) -> None:
+    opened: list[tuple[object, ...]] = []
+
+    def open_stream(*what: object) -> int:
+        opened.append(what)
+        return 1
+
+    async def main() -> None:
+        session = session_of()
+        session.link.settled.set()
+        session.link.carrier = SimpleNamespace(streams=1, open=open_stream)
+        session.streams = SimpleNamespace(add=lambda number, name: (number, name))
+        await peer_with(FakeCalls(session=session)).open_stream("x", **asked)
+
+    run(main)
+    assert opened == [("x", priority)]
+
+
 def test_a_ping_takes_as_long_as_it_takes_or_ends_with_its_cause() -> None:
     async def never() -> None:
         await asyncio.Event().wait()

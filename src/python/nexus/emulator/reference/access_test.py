@@ -173,6 +173,24 @@ def test_a_conditional_store_needs_its_reservation_once(size: int) -> None:
     assert hart.store_conditional(place, 81, size) == 0, "and here it is the same again"
 
 
+@pytest.mark.parametrize("size", [4, 8])
+@pytest.mark.parametrize(("meanwhile", "answer"), [(5, 0), (6, 1)])
+def test_a_conditional_store_ends_its_reservation_whether_it_stored_or_not(
+    size: int, meanwhile: int, answer: int
+) -> None:
+    """Memory holds the reserved value again at the second one, so only the reservation decides."""
+    hart = Hart()
+    place = RAM_BASE + 64
+    hart.store(place, 5, size)
+    hart.load_reserved(place, size)
+    hart.store(place, meanwhile, size)
+    assert hart.store_conditional(place, 5, size) == answer
+    assert hart.state[s.RESERVED_ADDRESS] == s.NO_RESERVATION
+    hart.store(place, 5, size)
+    assert hart.store_conditional(place, 7, size) == 1
+    assert hart.load(place, size) == 5
+
+
 def test_a_conditional_store_that_faults_keeps_its_reservation() -> None:
     hart = Hart()
     hart.state[s.RESERVED_ADDRESS] = DEVICE
