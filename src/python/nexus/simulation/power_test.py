@@ -64,6 +64,19 @@ def test_a_line_broken_off_is_ended() -> None:
     assert play(world)["B"] == b"whole\nhal\nstart\n"
 
 
+@pytest.mark.parametrize(
+    ("said", "console"), [([], b"hal\nstart\n"), ([(MS, Say(b"too"))], b"hal\ntoo\nstart\n")]
+)
+def test_a_line_broken_off_is_ended_once_however_often_the_power_is_cut(
+    said: list[tuple[int, Say]], console: bytes
+) -> None:
+    second, third = FakeMachine(said), FakeMachine([(MS, Say(b"start\n"))])
+    world = make_world(FakeMachine(), FakeMachine([(2 * MS, Say(b"hal"))]))
+    world.schedule(PowerCut("B", 10 * MS, 20 * MS, lambda: second))
+    world.schedule(PowerCut("B", 30 * MS, 40 * MS, lambda: third))
+    assert play(world)["B"] == console
+
+
 def test_a_world_that_waits_for_power_is_not_quiet() -> None:
     world = make_world(FakeMachine(), FakeMachine())
     world.schedule(PowerCut("B", 30 * MS, 60 * MS, lambda: FakeMachine([(MS, Say(b"up\n"))])))
