@@ -204,8 +204,9 @@ def test_a_stream_that_both_have_closed_leaves_the_table_and_is_over() -> None:
         assert set(world.table._pipes) == {3}
         await over
         world.table.happened(mux_events.HalfClosed(1))
-        world.mux.live.pop(3)
         over = asyncio.ensure_future(other.over())
+        await turns()
+        world.mux.live.pop(3)
         world.table.drained()
         await over
         assert world.table._pipes == {}

@@ -36,6 +36,13 @@ def test_the_file_is_read_as_it_was_written() -> None:
     assert list(parse(render(EVENTS))) == EVENTS
 
 
+def test_a_line_of_the_file_has_values_only_where_there_are_some() -> None:
+    assert render([EVENTS[1], EVENTS[3]]) == (
+        '{"ns": 1000000, "machine": "A", "kind": "console", "text": "hello"}\n'
+        '{"ns": 3000000, "machine": "B", "kind": "frame", "text": "ARP", "values": {"number": 1}}\n'
+    )
+
+
 # All that UTF-8 can say.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
