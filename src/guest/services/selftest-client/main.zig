@@ -79,7 +79,7 @@ const Node = struct {
     }
 };
 
-var node: Node = .{};
+pub var node: Node = .{};
 var section: [256]u8 = undefined;
 
 pub fn main() !void {
