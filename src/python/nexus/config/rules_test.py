@@ -77,6 +77,14 @@ REFUSED = [
         "network.gateway: '10.42.0.10' is this node's own address",
     ),
     (
+        ('"10.42.0.10/24"', f'{GATEWAY}"10.42.0"'),
+        "network.gateway: '10.42.0'; expected an IPv4 address, such as 10.42.0.10",
+    ),
+    (
+        ('"10.42.0.10/24"', f'{GATEWAY}"10.42.0.256"'),
+        "network.gateway: '10.42.0.256'; expected an IPv4 address, such as 10.42.0.10",
+    ),
+    (
         ("port = 34567", "port = 34567\nannounce_interval_ms = 300\npeer_ttl_ms = 300"),
         "dsoftbus.peer_ttl_ms: 300 is not above announce_interval_ms (300): every peer would expire"
         " between two announces",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from dataclasses import replace
 from typing import Any  # Any: keyword arguments of several types.
 
@@ -142,6 +144,21 @@ def test_a_debugger_of_no_machine_is_refused(labels: list[str], said: str) -> No
         )
     assert str(caught.value).partition(";")[0] == said.partition(";")[0]
     assert said.partition(";")[2] in str(caught.value)
+
+
+def test_the_end_lets_go_of_every_debuggers_socket(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = plan_of(machine("A", ENDLESS), machine("B", ENDLESS, 2))
+    engine = boot(plan, "reference", debuggers={"A": "0", "B": "0"})
+    assert engine.is_interactive
+    said = re.findall(r"target remote (\S+):(\d+)\n", capsys.readouterr().err)
+    places = [(host, int(port)) for host, port in said]
+    assert len(places) == 2
+    for place in places:
+        socket.create_connection(place, timeout=10).close()
+    engine.close()
+    for place in places:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(place, timeout=10)
 
 
 def test_what_the_emulator_refuses_names_the_machine() -> None:

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from nexus.emulator.device import clint, fw_cfg, plic, uart
+from nexus.emulator.device import clint, fw_cfg, plic, uart, virtio_mmio
 from nexus.emulator.device.driver_fake import Driver
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.device.virtio_blk import MemoryDrive, VirtioBlk
@@ -45,6 +45,7 @@ def test_sizes_of_what_the_board_maps() -> None:
     assert (clint.TIMER_OFFSET, clint.TIMER_BYTES) == (0x4000, 0x8000)
     assert fw_cfg.LENGTH == 24
     assert plic.SOURCES == 96
+    assert (virtio_mmio.CONFIG, virtio_mmio.SLOT_BYTES) == (0x100, 0x200)
 
 
 @pytest.mark.parametrize(
