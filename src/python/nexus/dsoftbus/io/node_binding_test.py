@@ -7,13 +7,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any  # Any: arguments of the loop, and a coroutine's result.
+from typing import Any, cast  # Any: arguments of the loop, and a coroutine's result.
 
 import pytest
 
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.io.errors import ClosedError, MisuseError, UnavailableError
 from nexus.dsoftbus.io.keyfile import make_key
+from nexus.dsoftbus.io.line_fake import FakeTransport
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of
 
@@ -167,5 +168,22 @@ def test_a_peer_is_dialled_by_one_task_which_ends_with_the_node() -> None:
             names = [task.get_name() for task in asyncio.all_tasks()]
             assert names.count("dial node-b") == 1
         assert "dial node-b" not in [task.get_name() for task in asyncio.all_tasks()]
+
+    run(scenario)
+
+
+def test_a_connection_that_the_loop_took_before_the_end_is_let_go_after_it() -> None:
+    def connect(node: Node) -> FakeTransport:
+        link = node.links.accept()
+        transport = FakeTransport(link)
+        link.connection_made(cast("Any", transport))
+        return transport
+
+    async def scenario() -> None:
+        async with Node(replace(A, grace_ms=1)) as node:
+            before = connect(node)
+            assert before.asked == []
+        assert before.is_closed
+        assert connect(node).asked == ["close", "abort"]
 
     run(scenario)
