@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache import executing
 from nexus.remotecache.executing import Runner
+from nexus.remotecache.reporting import Outcome
 
 LINK = 'Error executing command: Output path "inputs/out" is not a file or directory: st_mode == 4'
 OUTSIDE = "The `working_directory` path in `Command` is outside of input root"
@@ -76,7 +78,7 @@ def test_a_runner_that_does_not_end_by_itself_is_ended(
 WAITING = """
 import os, pathlib, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, {handler})
-child = subprocess.Popen(["sleep", "1000"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
 place = pathlib.Path({place!r})
 place.with_suffix(".new").write_text(str(child.pid))
 place.with_suffix(".new").rename(place)
@@ -85,11 +87,21 @@ time.sleep(1000)
 PATIENCE_SECONDS = 60.0
 
 
-def until_there(place: Path) -> str:
-    """Read a file, once it is there."""
-    while not place.exists():
+def until(is_so: Callable[[], bool], future: Future[Outcome]) -> None:
+    """Wait for a moment that comes before the end of a run, or fail."""
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert not future.done(), future.result()
+        assert time.monotonic() < latest
         os.sched_yield()
-    return place.read_text()
+
+
+def until_gone(process: int) -> None:
+    """Wait for the end of a process, or fail."""
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while not is_gone(process):
+        assert time.monotonic() < latest
+        os.sched_yield()
 
 
 def late_kills() -> Iterator[threading.Timer]:
@@ -108,7 +120,8 @@ def end_one(folder: Path, handler: str) -> int:
     runner = Runner(folder, [sys.executable, "-c", code], "me", lambda _reason, _is_ours: None)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(runner.run, "a#1", messages.Action())
-        child = int(until_there(place))
+        until(place.exists, future)
+        child = int(place.read_text())
         runner.end("a#1")
         timers = list(late_kills())
         assert future.result(PATIENCE_SECONDS).code == code_pb2.UNAVAILABLE
@@ -131,9 +144,7 @@ def test_one_that_is_told_to_end_leaves_nothing_whether_it_obeys_or_not(
     handler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executing, "KILL_SECONDS", 0.2)
-    child = end_one(tmp_path, handler)
-    while not is_gone(child):
-        os.sched_yield()
+    until_gone(end_one(tmp_path, handler))
 
 
 def test_no_number_is_killed_that_may_be_another_process_s_by_then(
