@@ -60,7 +60,7 @@ def run(command: list[str], seconds_max: float = SECONDS_MAX) -> Cost:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _LEFT_OUT and not name.startswith(_LEFT_OUT_PREFIX)
+        if name not in _LEFT_OUT and not name.lstrip("_").startswith(_LEFT_OUT_PREFIX)
     }
     environment = kept | {"PYTHONPATH": os.pathsep.join(sys.path)}
     reading, writing = os.pipe()
