@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -150,8 +150,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     refuse_unwritable(arguments.settings)
     refuse_missing(arguments.mount)
     # Without workers there is no receiver for it.
-    names = NETWORK if arguments.schedule else ()
-    network = {name: os.environ[name] for name in names if os.environ.get(name)}
+    network = network_of(os.environ) if arguments.schedule else {}
     refuse_passwords(network)
     made = keys(folder, arguments)
     url = ""
@@ -184,6 +183,19 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
                 raise ServerError(ending(folder, "worker", helper.returncode))
             time.sleep(LOOK_SECONDS)
     raise ServerError(ended)
+
+
+def network_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings by which this server, and so a process on a worker, reaches the network.
+
+    pip knows authorities by the first name alone, and ends with a certificate that it cannot verify
+    where only another is given.  `./pants` does the same for what runs where Pants runs.
+    """
+    found = {name: environment[name] for name in NETWORK if environment.get(name)}
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if name in found:
+            found.setdefault("REQUESTS_CA_BUNDLE", found[name])
+    return found
 
 
 def own_host(arguments: argparse.Namespace) -> str:

@@ -37,3 +37,23 @@ def test_the_server_s_certificate_is_for_the_worker_beside_it(
 def test_a_team_s_certificate_is_for_the_names_that_were_given() -> None:
     arguments = serve_options.parse([NAME, "--listen=10.0.0.5", *FILES])
     assert serve.own_host(arguments) == "cache.example.org"
+
+
+BUNDLE = "REQUESTS_CA_BUNDLE"
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        ({"SSL_CERT_FILE": "/file"}, {BUNDLE: "/file"}),
+        ({"SSL_CERT_DIR": "/folder"}, {BUNDLE: "/folder"}),
+        ({"SSL_CERT_DIR": "/folder", "SSL_CERT_FILE": "/file"}, {BUNDLE: "/file"}),
+        ({BUNDLE: "/own", "SSL_CERT_FILE": "/file"}, {}),
+        ({"https_proxy": "http://proxy:3128"}, {}),
+    ],
+)
+def test_pip_is_told_of_an_authority_that_has_another_name(
+    given: dict[str, str], more: dict[str, str]
+) -> None:
+    empty_or_not_of_the_network = {"no_proxy": "", "HOME": "/root"}
+    assert serve.network_of({**given, **empty_or_not_of_the_network}) == {**given, **more}
