@@ -4,8 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nexus.emulator.isa.cpu import RV64IMAC
+from nexus.emulator.isa import bits, compressed, floating, integer, system
+from nexus.emulator.isa.cpu import OPTIONAL, RV64IMAC
 from nexus.emulator.isa.decode import BASE, BY_NAME, COMPRESSED, Decoded, decode, length_of
+from nexus.emulator.isa.row import Compressed, Instruction
+
+# The modules that hold rows, and the one optional extension that has none.
+TABLES = (bits, compressed, floating, integer, system)
+PAGING = "sv48"
 
 
 def is_encoded(word: int, name: str) -> bool:
@@ -27,6 +33,20 @@ def test_every_half_word_is_an_instruction_or_illegal() -> None:
     for found in filter(None, halves):
         assert found.length == 2
         assert found.name in BY_NAME
+
+
+def test_every_row_of_the_tables_is_decoded() -> None:
+    tuples = [
+        value for table in TABLES for value in vars(table).values() if isinstance(value, tuple)
+    ]
+    kinds = (Instruction, Compressed)
+    rows = {row.name for rows in tuples for row in rows if isinstance(row, kinds)}
+    assert rows == {row.name for row in (*BASE, *COMPRESSED)}
+
+
+def test_every_extension_has_rows_that_need_it() -> None:
+    needed = {name for row in (*BASE, *COMPRESSED) for name in row.requires}
+    assert needed == {*OPTIONAL} - {PAGING}
 
 
 def test_no_two_rows_claim_the_same_word_without_one_being_narrower() -> None:
