@@ -77,8 +77,11 @@ def test_a_step_with_an_address_begins_there(packet: str) -> None:
 )
 def test_numbers_are_digits_and_nothing_else(packet: str) -> None:
     client = Client(LOOP)
+    before = client.timeline.machine.state_digest()
     assert client.ask(packet) == "E16"
-    assert client.timeline.beginning == 0
+    assert client.timeline.machine.state_digest() == before
+    assert not client.timeline.observer.breakpoints
+    assert not client.timeline.observer.watches
 
 
 def test_memory_is_read_as_far_as_it_goes() -> None:
