@@ -162,8 +162,7 @@ def test_a_qemu_started_by_hand_is_noticed(disk: Path) -> None:
             qemu.stdin.write(b"info status\n")
             qemu.stdin.flush()
             # Its monitor answers once the board is made, and its disks are open.
-            while b"VM status" not in qemu.stdout.readline():
-                pass
+            assert any(b"VM status" in line for line in qemu.stdout)
             for is_read_only in (False, True):
                 with pytest.raises(DriveError, match="in use by"):
                     FileDrive(disk, is_read_only=is_read_only)
