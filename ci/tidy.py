@@ -22,9 +22,11 @@ from typing import Final
 sys.path.append(str(Path(__file__).parent.parent))
 
 from ci.tidy_documents import (
+    DECISIONS,
     find_missing_files,
     find_missing_modules,
     find_missing_options,
+    find_missing_parts,
     find_missing_targets,
 )
 from ci.tidy_language import (
@@ -141,7 +143,10 @@ Rule = Callable[[Source], Iterator[Finding]]
 def rules_of(path: str) -> tuple[Rule, ...]:
     """Return the rules for a file, by its path."""
     if path.endswith(".md"):
-        return () if path in MADE else (find_wide_prose, find_stumbles)
+        if path in MADE:
+            return ()
+        prose = (find_wide_prose, find_stumbles)
+        return (*prose, find_missing_parts) if path.startswith(DECISIONS) else prose
     if path.endswith((".py", ".pyi")):
         return (
             find_test_support,

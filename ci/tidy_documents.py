@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Final
 
-from ci.tidy_source import Finding
+from ci.tidy_source import Finding, Source
 
 # Documents of their day: decisions and news name what there was.
 _OF_THEIR_DAY: Final = ("CHANGELOG.md", "docs/adr/", "docs/news/")
@@ -24,6 +24,10 @@ _OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z0-9]+(?:-[a-z0-9]+)*(?![\w-])
 # A name in the first column of a table of modules, files or folders.
 _MODULE: Final = re.compile(r"`([a-z_][\w*]*)/?`")
 _PLACEHOLDER: Final = re.compile(r"[A-Z]{2,}")
+
+# The parts of a decision, in this order.
+DECISIONS: Final = "docs/adr/"
+_PARTS: Final = ("Status", "Context", "Decision", "Consequences")
 
 # Options that no Python of this project reads, by the program that does.
 _FOREIGN: Final = frozenset(
@@ -68,6 +72,17 @@ _FOREIGN: Final = frozenset(
 )
 
 Lines = Iterable[tuple[str, int, str]]
+
+
+def find_missing_parts(source: Source) -> Iterator[Finding]:
+    """Find the parts that a decision lacks, or has in another order."""
+    names = re.findall(r"^\*\*(\w+)\.\*\*", source.text, re.MULTILINE)
+    found = [name for name in names if name in _PARTS]
+    if tuple(found) != _PARTS:
+        wanted = ", ".join(_PARTS)
+        yield Finding(
+            source.path, 1, f"a decision has the parts {wanted}; here: {', '.join(found)}"
+        )
 
 
 def lines_of(documents: Mapping[str, str]) -> Lines:

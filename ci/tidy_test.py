@@ -231,6 +231,7 @@ def test_the_picture_shows_every_service(
     assert _tree(tmp_path, monkeypatch, files) == found
 
 
+DECISION = "**Status.** A.\n**Context.** B.\n**Decision.** C.\n**Consequences.** D.\n"
 CLAIMS = {
     "README.md": "`docs/`\n`ci/`\n",
     "ci/BUILD": 'guest_run(name="os2vm")\n',
@@ -245,7 +246,8 @@ CLAIMS = {
         ("docs/a.md", "`run.py`, `ci/run_test.py`, `ci/*.py`, `ci/NAME.py`, `_test.py`", None),
         ("docs/a.md", "`gone.py`", "docs/a.md:1: no file is called 'gone.py'; name one"),
         ("docs/a.md", "`docs/run.py`", "no file is called 'docs/run.py'"),
-        ("docs/adr/1.md", "`gone.py`, ci:gone, --gone", None),
+        ("docs/adr/1.md", f"{DECISION}`gone.py`, ci:gone, --gone", None),
+        ("docs/adr/1.md", DECISION.replace("Status", "Date"), "here: Context, Decision, Conseq"),
         ("docs/a.md", "./pants run ci:os2vm, //ci:os2vm, ci:ci and elsewhere:any", None),
         ("docs/a.md", "./pants run ci:gone", "docs/a.md:1: ci/BUILD has no target 'gone'"),
         ("docs/a.md", "grpcs://ci:gone", None),

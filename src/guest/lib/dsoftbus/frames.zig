@@ -1,5 +1,5 @@
-//! Frames inside a session: gateway request and response, ping and pong. docs/spec/session.md has
-//! the byte tables.
+//! Frames inside a session: gateway request and response, ping and pong. docs/spec/contract.md has
+//! the byte tables, docs/spec/session.md what the fields mean.
 
 const std = @import("std");
 const contract = @import("contract");
