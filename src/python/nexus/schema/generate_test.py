@@ -134,10 +134,15 @@ def test_one_schema_in_both_languages(tmp_path: Path) -> None:
 def test_the_same_schemas_give_the_same_bytes(tmp_path: Path) -> None:
     for name, schemas in (("a", SCHEMAS), ("b", SCHEMAS[::-1])):
         generate(schemas, tmp_path / name / "py", tmp_path / name / "zig")
-    for path in sorted((tmp_path / "a").rglob("*.*")):
-        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
-        assert path.read_bytes() == other.read_bytes()
-        assert str(tmp_path) not in path.read_text()
+    one, other = (texts_below(tmp_path / name) for name in ("a", "b"))
+    assert one == other
+    assert {path.suffix for path in one} == {".py", ".zig"}
+    assert not [path for path, text in one.items() if str(tmp_path) in text]
+
+
+def texts_below(folder: Path) -> dict[Path, str]:
+    """Every file of a folder, by its place in it."""
+    return {path.relative_to(folder): path.read_text() for path in folder.rglob("*.*")}
 
 
 def test_comments_stand_behind_what_they_are_about() -> None:
