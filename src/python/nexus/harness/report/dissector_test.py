@@ -74,8 +74,8 @@ def test_fields_have_their_values(tmp_path: Path) -> None:
 def test_every_truncation_is_marked(tmp_path: Path, name: str) -> None:
     frame = NAMED[name]
     cuts = [frame[:length] for length in range(1, len(frame))]
-    for length, packet in enumerate(read(tmp_path, session(cuts)), start=1):
-        assert "nexus.malformed" in json.dumps(packet), length
+    for cut, packet in zip(cuts, read(tmp_path, session(cuts)), strict=True):
+        assert "nexus.malformed" in json.dumps(packet), len(cut)
 
 
 def test_a_byte_behind_the_end_is_marked(tmp_path: Path) -> None:
