@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final  # Any: rows of a table in JSON.
 
 import pytest
 
-from nexus.contract.node import BusTag
 from nexus.contract.rpc import STREAM, STREAM_PRIORITY
 from nexus.dsoftbus.gateway import Answer, Forward, Gateway
-from nexus.dsoftbus.policy import SERVICES, Policy, Rule
+from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.wire import mux, rpc, rpc_answer, rpc_call
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
@@ -264,57 +262,3 @@ def test_a_response_and_an_answer_have_the_same_statuses() -> None:
         frame = decode_frame(b"\x02" + bytes([status]) + bytes(14))
         answer = rpc_answer.read_answer(rpc_answer.encode_refusal(0, status))
         assert getattr(frame, "status") is answer.status  # noqa: B009 (a union of frames)
-
-
-PAGE: Final = (Path(__file__).parents[4] / "docs/spec/rpc.md").read_text()
-EXAMPLE: Final = re.compile(r"^Example `([a-z-]+)`:[^\n]*\n\n((?:    [^\n]+\n)+)", re.MULTILINE)
-ROW: Final = re.compile(
-    r"^\| (?:(\d+) (\w+) )?\| (\d+) (\w+) \| `(\w\w)` (\d+) (\d+)[ ,|]", re.MULTILINE
-)
-
-
-def test_the_examples_of_the_page_are_what_is_written() -> None:
-    examples = {
-        name: "".join(line[4:28].replace(" ", "") for line in block.splitlines())
-        for name, block in EXAMPLE.findall(PAGE)
-    }
-    method = METHODS[0]
-    reply = b"SM\x01\x86\x01" + bytes(8)
-    assert examples == {
-        "rpc-call": rpc_call.encode_call(
-            method, 0xA1B2C3D4 << 32 | 2, 1000, method.params("logd")
-        ).hex(),
-        "rpc-answer": rpc_answer.encode_reply(method, 2, reply).hex(),
-    }
-
-
-def test_the_methods_of_the_page_are_those_of_the_contract() -> None:
-    found, service = [], ("", "")
-    for number, name, method, method_name, magic, version, opcode in ROW.findall(PAGE):
-        service = (number, name) if number else service
-        kebab = re.sub("([A-Z])", r"-\1", method_name).lower()
-        found.append((*service, int(method), kebab, magic, int(version), int(opcode)))
-    assert found == [
-        (
-            str(method.service),
-            method.service_name,
-            method.number,
-            method.name,
-            SERVICES[method.service].magic.decode(),
-            1,
-            method.opcode,
-        )
-        for method in METHODS
-    ]
-
-
-def test_the_limits_of_the_page_are_those_of_the_contract() -> None:
-    for text in (
-        f"words of the segment, W: 1 to {rpc.LIMITS.words}",
-        f"{rpc.LIMITS.words} words, {rpc.LIMITS.traversal} words followed, {rpc.LIMITS.nesting} ",
-        f"has 16 to {rpc.MESSAGE_BYTES_MAX} bytes",
-        f"deadlineMs, from receipt, 1 to {DEADLINE_MS_MAX}",
-        f"`{STREAM}`, priority {STREAM_PRIORITY}",
-        f"record {BusTag.RPC.value} of the section of dsoftbusd",
-    ):
-        assert text in PAGE, text
