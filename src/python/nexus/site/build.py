@@ -1,7 +1,8 @@
 """`./pants run docs:site`: the documents as a static site with search; every link is checked.
 
 Sphinx makes the pages and the search index; nothing of the site is fetched from a network
-when it is read.  A link to a file that is not a page becomes its text: the site has no such page.
+when it is read.  A link to a file that is not a page becomes its text and the path of the file: the
+site has no such page, and its reader a clone.
 
 Exit codes: 0 the site is there and no link is broken; 19 a link leads nowhere or Sphinx warned; 20
 wrong arguments; 21 the site cannot be written.
@@ -26,6 +27,9 @@ from nexus.entry.program import EXIT_HOST, run_program
 from nexus.site.links import broken, without_links
 
 EXIT_WRONG: Final = 19
+
+# The folder of the pages, in the repository.
+DOCUMENTS: Final = "docs"
 
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -52,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         complaints = list(check(options.root))
         if not complaints:
-            complaints = build(options.root / "docs", options.out)
+            complaints = build(options.root / DOCUMENTS, options.out)
     except (OSError, SphinxError, subprocess.CalledProcessError) as exc:
         print(f"docs:site: {exc}", file=sys.stderr)
         return EXIT_HOST
@@ -125,15 +129,16 @@ class _Lines:
 
 
 def _keep_pages(application: Sphinx, page: str, source: list[str]) -> None:
-    """Turn links to what is not a page into their text: `check` has seen that the file exists."""
+    """Show the path in place of a link to what is not a page: `check` has seen that it exists."""
     folder = posixpath.dirname(page)
 
-    def is_page(target: str) -> bool:
+    def path_of(target: str) -> str | None:
         name = target.partition("#")[0]
         path = posixpath.normpath(posixpath.join(folder, name))
-        return not name or posixpath.splitext(path)[0] in application.project.docnames
+        is_page = not name or posixpath.splitext(path)[0] in application.project.docnames
+        return None if is_page else posixpath.normpath(posixpath.join(DOCUMENTS, path))
 
-    source[0] = without_links(source[0], is_page)
+    source[0] = without_links(source[0], path_of)
 
 
 if __name__ == "__main__":

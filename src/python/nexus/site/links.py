@@ -51,17 +51,23 @@ def anchors_of(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def without_links(text: str, keeps: Callable[[str], bool]) -> str:
-    """Return a Markdown document in which links whose target is not kept are only their text.
+def without_links(text: str, path_of: Callable[[str], str | None]) -> str:
+    """Return a Markdown document in which a link to what is not a page is its text and the path.
 
     Images are always kept: their target is a file that is shown, never a page.
+
+    Args:
+        text: The document.
+        path_of: The path to show for a target; None for that of a link that stays.
     """
     parts = []
     begin = 0
     for match in _matches(text):
-        if match[0].startswith("!") or keeps(match[1]):
+        if match[0].startswith("!") or (path := path_of(match[1])) is None:
             continue
-        parts += [text[begin : match.start()], _text_of(text[match.start() : match.end()])]
+        words = _text_of(text[match.start() : match.end()])
+        is_name = f"/{path}".endswith("/" + words.strip("`").rstrip("/"))
+        parts += [text[begin : match.start()], f"`{path}`" if is_name else f"{words} (`{path}`)"]
         begin = match.end()
     return "".join([*parts, text[begin:]])
 

@@ -45,7 +45,7 @@ def test_code_has_no_links(text: str) -> None:
 )
 def test_a_link_in_a_nested_list_is_a_link(text: str) -> None:
     assert [link.target for link in links_of(text)] == ["a.md"]
-    assert "](a.md)" not in without_links(text, lambda _: False)
+    assert "](a.md)" not in without_links(text, lambda _: "docs/a.md")
 
 
 @pytest.mark.parametrize(
@@ -93,18 +93,25 @@ def test_a_link_that_leads_somewhere_is_silent(link: str) -> None:
     assert list(broken(documents, frozenset({"src/a.py", "src"}))) == []
 
 
-def test_a_link_that_is_not_kept_becomes_its_text() -> None:
-    text = "see [`a`](a.md), [b](b.py) and [x](https://x.example)\n    [b](b.py)\n"
-    assert without_links(text, lambda target: target.endswith(".md")) == (
-        "see [`a`](a.md), b and [x](https://x.example)\n    [b](b.py)\n"
-    )
+def source_of(target: str) -> str | None:
+    """Pages are the site's own; everything else is a file below `src`."""
+    return None if target.endswith(".md") else f"src/{target}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see [`a`](a.md), [b](c.py)", "see [`a`](a.md), b (`src/c.py`)"),
+        ("[x](https://x.example)\n    [b](c.py)\n", "[x](https://x.example)\n    [b](c.py)\n"),
+        ("see [`a` and\nb](c.py), [d](d.py)\n", "see `a` and\nb (`src/c.py`), d (`src/d.py`)\n"),
+        ("[c.py](c.py), [`b/c.py`](b/c.py), [`b/`](b)", "`src/c.py`, `src/b/c.py`, `src/b`"),
+        ("[y](c.py)", "y (`src/c.py`)"),
+    ],
+)
+def test_a_link_that_is_not_kept_becomes_its_text_and_its_path(text: str, shown: str) -> None:
+    assert without_links(text, source_of) == shown
 
 
 @pytest.mark.parametrize("text", ["![a](b.png)\n", "![a\n`b`](b.png)\n", "| ![a](b.svg) |\n"])
 def test_an_image_is_kept(text: str) -> None:
-    assert without_links(text, lambda target: target.endswith(".md")) == text
-
-
-def test_a_link_over_two_lines_becomes_its_text() -> None:
-    text = "see [`a` and\nb](b.py), [c](c.py)\n"
-    assert without_links(text, lambda _: False) == "see `a` and\nb, c\n"
+    assert without_links(text, source_of) == text
