@@ -10,8 +10,8 @@ from nexus.emulator.native.table import StaleDigestError, check_digest, table_di
 
 
 def test_the_digest_is_that_of_the_table() -> None:
-    """If it is not: write this one to `layout.MADE_FROM`."""
-    assert table_digest().hex() == MADE_FROM.hex()
+    digest = table_digest().hex()
+    assert digest == MADE_FROM.hex(), f"write {digest} to `layout.MADE_FROM`"
     check_digest()
 
 
