@@ -43,6 +43,7 @@ def test_a_bad_file_is_one_line_a_mistake(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.endswith("node-a.toml:10: dsoftbus.port: 0; expected 1..65535\n")
+    assert captured.err.count("\n") == 1
 
 
 def described(folder: Path, text: str) -> list[str]:

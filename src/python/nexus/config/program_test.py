@@ -99,4 +99,6 @@ def test_the_schema_refuses_what_it_can_express(old: str, new: str) -> None:
 
 def test_an_unknown_kind_of_schema_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert schema.main(["nodes"]) == 20
-    assert "did you mean 'node'?" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "did you mean 'node'?" in shown
+    assert shown.count("\n") == 1

@@ -188,4 +188,6 @@ def test_mistakes_are_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
 ) -> None:
     assert os2vm.main(command(folder, "out", *more)) == 20
-    assert said in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1

@@ -277,7 +277,9 @@ def test_output_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "file").write_text("")
     options = arguments.parse(["--world", "w.toml", "--out", str(tmp_path / "file" / "out")])
     assert Program(options, lambda _: plan_support.plan(), _passing).run() == 21
-    assert "host-fault: cannot write to" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "host-fault: cannot write to" in shown
+    assert shown.count("\n") == 1
 
 
 def test_verbose_shows_every_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,4 +73,6 @@ def test_an_output_that_cannot_be_written_is_one_line(
 ) -> None:
     services = ["--service", "init=@init.elf"]
     assert run(folder, "--kernel", "@kernel.elf", *services, "--out", "@none/out") == 20
-    assert "--out: cannot write" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "--out: cannot write" in shown
+    assert shown.count("\n") == 1

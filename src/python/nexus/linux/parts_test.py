@@ -132,8 +132,9 @@ def test_the_script_of_the_first_process_is_shell(tmp_path: Path) -> None:
 
 def test_without_apt_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FetchError, match="apt-get is not on this host"):
+    with pytest.raises(FetchError, match="apt-get is not on this host") as caught:
         fetch(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_report_counts_by_verdict() -> None:

@@ -190,7 +190,9 @@ def test_a_mistake_is_one_line(
     root: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], named: str
 ) -> None:
     assert run(root, *arguments) == EXIT_CONFIG
-    assert named in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert named in shown
+    assert shown.count("\n") == 1
 
 
 def test_a_test_that_fails_behind_another_without_a_change_says_nothing(

@@ -138,6 +138,6 @@ def test_end_of_its_own_has_a_name_and_a_code_of_its_own() -> None:
     assert NOT_REPRODUCIBLE[1] not in [outcome.exit_code for outcome in Outcome]
 
 
-def test_sources_are_those_of_a_commit(tmp_path: Path) -> None:
+def test_sources_are_those_that_git_does_not_ignore(tmp_path: Path) -> None:
     sides.copy_sources(project(tmp_path / "a"), tmp_path / "copy")
     assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [".gitignore", "pants"]
