@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast  # Any: a stand-in, or a value of a wrong type.
@@ -22,6 +21,7 @@ from nexus.dsoftbus.io.errors import (
 )
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.node_scene import KEY_B, RESOLVE, RESOLVE_OK, peer_of
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.wire import rpc, rpc_answer
 from nexus.wire import state as frames
 from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Response, Status
@@ -74,14 +74,6 @@ class World:
         self.record = SimpleNamespace(link=link)
         self.calls.attach(self.record)
         return link
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize(("is_deduplicating", "first"), [(True, FIRST), (False, 1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast  # Any: stand-ins for all that a dialler knows.
 
@@ -16,6 +16,7 @@ from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.io.dialler import ATTEMPT_S, Dialler
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.node_scene import KEY_B, peer_of
+from nexus.dsoftbus.io.waiting_support import run
 
 FIRST, SECOND = ("10.0.0.1", 1), ("10.0.0.2", 2)
 ENTRY = Entry("node-b", "10.0.0.1", 1, KEY_B.public, (), True, 0)
@@ -76,14 +77,6 @@ class World:
         if answer is None:
             await asyncio.Event().wait()
         vars(link).update(vars(answer), abort=cast("Any", answer).abort)
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 async def dialling(world: World, **how: bool) -> asyncio.Task[bool]:

@@ -6,9 +6,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any  # Any: arguments of the loop, and a coroutine's result.
+from typing import Any  # Any: arguments of the loop.
 
 import pytest
 
@@ -17,20 +16,13 @@ from nexus.dsoftbus.io.discovery_test import OF_A, OWN, World, announce_of
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.node_scene import KEY_B, peer_of
 from nexus.dsoftbus.io.settings import Settings
+from nexus.dsoftbus.io.waiting_support import run
 
 MS = 1_000_000
 
 
 def discovery_of(settings: Settings) -> Discovery:
     return Discovery(settings, lambda _: None, HandClock())
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def test_a_node_that_only_dials_takes_any_port_where_its_own_is_in_use() -> None:

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 
@@ -27,6 +26,7 @@ from nexus.dsoftbus.io.node_scene import (
 )
 from nexus.dsoftbus.io.settings import Call, Settings
 from nexus.dsoftbus.io.socket_options import UNSENT_BYTES
+from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.io.virtual_fake import Line, run_virtual
 from nexus.dsoftbus.io.waiting_support import until
 
@@ -229,11 +229,11 @@ def test_a_node_works_on_uvloop() -> None:
         runner.run(main())
 
 
-async def _echo(stream: Any) -> None:
+async def _echo(stream: BusStream) -> None:
     async for piece in stream:
         await stream.write(piece)
 
 
-async def _write(stream: Any, data: bytes) -> None:
+async def _write(stream: BusStream, data: bytes) -> None:
     await stream.write(data)
     stream.close()

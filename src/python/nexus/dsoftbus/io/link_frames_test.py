@@ -5,29 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any  # Any: what a test's coroutine gives.
 
 import pytest
 
 from nexus.dsoftbus.ask import Ask
+from nexus.dsoftbus.carrier import Pulled
 from nexus.dsoftbus.io.link_owner import FAULT, FRAMES_A_TURN
 from nexus.dsoftbus.io.link_scene import ENOUGH, Ends
 from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, RESOLVE
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.session_events import Proven, Refusal
 from nexus.wire import mux as wire
 from nexus.wire.gateway import FRAME_BYTES_MAX, Request
 
 REQUEST = Request(1, 7, 1000, RESOLVE)
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def test_an_owner_hears_of_a_handshake_in_its_order() -> None:
@@ -137,7 +129,8 @@ def test_a_request_is_taken_once_and_answered_where_it_came_from() -> None:
         ends.say(REQUEST.encode())
         ends.near.deliver(ENOUGH)
         assert ends.accepted.has_bare_requests
-        taken: Any = ends.accepted.take_request()
+        taken = ends.accepted.take_request()
+        assert isinstance(taken, Pulled)
         assert (taken.frame, taken.stream) == (REQUEST.encode(), None)
         assert not ends.accepted.has_bare_requests
         assert ends.accepted.take_request() is None

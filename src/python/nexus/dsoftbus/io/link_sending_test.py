@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any  # Any: what a test's coroutine gives.
 
 import pytest
 
@@ -14,18 +12,11 @@ from nexus.dsoftbus.io.link_scene import ENOUGH, Ends
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, RESOLVE, peer_of, settings_of
 from nexus.dsoftbus.io.virtual_fake import Line, run_virtual
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.wire.gateway import Request, Response, Status
 
 REQUEST = Request(1, 7, 1000, RESOLVE)
 RESPONSE = Response(Status.OK, 7, b"reply")
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def test_calls_and_answers_are_written_in_the_next_turn_of_the_loop() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any  # Any: what a test's coroutine gives.
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +14,8 @@ from nexus.dsoftbus.io.settings import Call, DeadlineError, FailedError, Refused
 from nexus.dsoftbus.log import SERVICE
 from nexus.dsoftbus.log_reader import LogReader
 from nexus.wire import log
+
+T = TypeVar("T")
 
 SECOND = 1_000_000_000
 
@@ -58,8 +60,8 @@ class Peer:
         return page(self._given, self.total)
 
 
-def run(read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    async def main() -> Any:
+def run(read: Callable[[], Awaitable[T]]) -> T:
+    async def main() -> T:
         async with asyncio.timeout(10):
             return await read()
 
@@ -71,8 +73,7 @@ def reading(peer: Peer, clock: QuickClock, timeout_s: float = TIMEOUT_S) -> list
         pages = read_log(peer, LogReader(), timeout_s, clock)
         return [record.message async for records in pages for record in records]
 
-    found: list[str] = run(read)
-    return found
+    return run(read)
 
 
 @pytest.mark.parametrize(("total", "pauses"), [(1, 0), (8, 0), (9, 1), (12, 4)])

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, cast  # Any: arguments of the loop, and a coroutine's result.
+from typing import Any, cast  # Any: arguments of the loop.
 
 import pytest
 
@@ -17,16 +16,9 @@ from nexus.dsoftbus.io.keyfile import make_key
 from nexus.dsoftbus.io.line_fake import FakeTransport
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of
+from nexus.dsoftbus.io.waiting_support import run
 
 A = settings_of(KEY_A, peer_of(KEY_B))
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def test_a_port_that_another_program_has_is_named_and_everything_is_given_back() -> None:

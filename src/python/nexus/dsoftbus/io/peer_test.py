@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast  # Any: stand-ins, and arguments of wrong types.
+from typing import Any, TypeVar, cast  # Any: stand-ins, and arguments of wrong types.
 
 import pytest
 
@@ -21,6 +21,8 @@ from nexus.dsoftbus.io.settings import Call, Reply
 from nexus.wire import bundle, samgr
 from nexus.wire.gateway import Response, Status
 from nexus.wire.methods import METHODS, Method
+
+T = TypeVar("T")
 
 SETTINGS = peer_of(KEY_B)
 
@@ -63,8 +65,8 @@ def answer(payload: bytes, status: Status = Status.OK) -> Peer:
     return peer_with(FakeCalls(Response(status, 1, payload)))
 
 
-def run(call: Callable[[], Awaitable[Any]]) -> Any:
-    async def main() -> Any:
+def run(call: Callable[[], Awaitable[T]]) -> T:
+    async def main() -> T:
         async with asyncio.timeout(10):
             return await call()
 

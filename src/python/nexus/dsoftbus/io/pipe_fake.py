@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, cast  # Any: a stand-in for the streams of a session.
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, cast  # Any: a stand-in for the streams of a session.
 
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.pipe import Pipe
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.mux_transitions import ResetReason, StreamState
+
+T = TypeVar("T")
 
 NUMBER: Final = 7
 
@@ -83,7 +85,7 @@ class World:
         self.stream = BusStream(self.pipe, "bulk", gate)
 
 
-def run_piped(scenario: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+def run_piped(scenario: Callable[[World], Awaitable[None]]) -> None:
     """Play a scenario in a world of its own."""
 
     async def main() -> None:
@@ -93,7 +95,7 @@ def run_piped(scenario: Callable[[World], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(main())
 
 
-async def begun(doing: Awaitable[Any]) -> asyncio.Future[Any]:
+async def begun(doing: Awaitable[T]) -> asyncio.Future[T]:
     """Begin something and let it go as far as it comes."""
     task = asyncio.ensure_future(doing)
     for _ in range(5):

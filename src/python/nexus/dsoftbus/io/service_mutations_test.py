@@ -16,10 +16,10 @@ from nexus.dsoftbus.io.service_scene import (
     RESOLVE,
     Conversation,
     Serving,
-    run_served,
     turns,
 )
 from nexus.dsoftbus.io.settings import Call
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.wire.gateway import Request, Response, Status
 
 OK = AuditRecord(Outcome.OK, PEER, 4, 1)
@@ -70,7 +70,7 @@ def test_a_change_that_is_asked_twice_is_made_and_recorded_once() -> None:
         assert (handler.made, world.records) == ([PUT], [OK])
         assert world.service._mutations == {}
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_another_change_under_the_same_number_is_not_made() -> None:
@@ -85,7 +85,7 @@ def test_another_change_under_the_same_number_is_not_made() -> None:
         assert handler.made == [PUT]
         assert world.records == [OK, FAILED]
 
-    run_served(scenario)
+    run(scenario)
 
 
 @pytest.mark.parametrize(("payload", "service"), [(PUT, 4), (RESOLVE, 1)])
@@ -108,7 +108,7 @@ def test_what_may_not_be_repeated_or_changes_nothing_is_made_each_time(
         assert made == [payload] * 2
         assert [record.message.split()[3] for record in world.records] == ["outcome=ok"] * 2
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_a_change_outlives_its_session_and_its_answer_is_found_by_the_next_one() -> None:
@@ -126,7 +126,7 @@ def test_a_change_outlives_its_session_and_its_answer_is_found_by_the_next_one()
         assert ends(again(world, EPOCH + 1)) == [(Status.OK, b"done")]
         assert (handler.made, world.to.answers) == ([PUT], [])
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_the_end_of_a_node_cancels_changes_that_outlived_their_sessions() -> None:
@@ -142,7 +142,7 @@ def test_the_end_of_a_node_cancels_changes_that_outlived_their_sessions() -> Non
         assert world.service._mutations == {}
         await world.service.close()
 
-    run_served(scenario)
+    run(scenario)
 
 
 def _at_once(call: Call) -> bytes:
@@ -183,4 +183,4 @@ def test_every_end_of_a_change_is_recorded_once_and_remembered(
         assert ends(again(world, EPOCH + 1)) == [(status, payload)]
         assert world.records == [record]
 
-    run_served(scenario)
+    run(scenario)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final  # Any: what a scenario's coroutine gives.
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.carrier import Nonsense, Pulled
@@ -100,16 +100,6 @@ class Serving:
         frame = Request(service, correlation, deadline_ms, payload).encode()
         self.to.requests.append(Pulled(frame, stream))
         self.session.pull()
-
-
-def run_served(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Play a scenario, with a bound."""
-
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 async def turns(count: int = 8) -> None:

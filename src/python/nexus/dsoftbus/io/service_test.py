@@ -13,8 +13,9 @@ from nexus.dsoftbus.audit import AuditRecord, Outcome
 from nexus.dsoftbus.carrier import Nonsense
 from nexus.dsoftbus.io.interceptor import Interceptor
 from nexus.dsoftbus.io.service import SERVING_MAX
-from nexus.dsoftbus.io.service_scene import LIST, PEER, RESOLVE, Serving, run_served, turns
+from nexus.dsoftbus.io.service_scene import LIST, PEER, RESOLVE, Serving, turns
 from nexus.dsoftbus.io.settings import Call
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.dsoftbus.rate import Limit
 from nexus.wire.gateway import Response, Status
 
@@ -22,20 +23,22 @@ OK = AuditRecord(Outcome.OK, PEER, 1, 6)
 FAILED = AuditRecord(Outcome.FAILED, PEER, 1, 6)
 
 
-def answered(status: Status, payload: bytes = b"", stream: int | None = None) -> Any:
+def answered(
+    status: Status, payload: bytes = b"", stream: int | None = None
+) -> list[tuple[Response, int | None]]:
     return [(Response(status, 9, payload), stream)]
 
 
 @pytest.mark.parametrize("reply", [b"reply", bytearray(b"reply"), memoryview(b"reply")])
 @pytest.mark.parametrize("stream", [None, 4])
-def test_a_reply_is_answered_on_its_stream_and_recorded(reply: Any, stream: int | None) -> None:
-    async def later(call: Call) -> Any:
+def test_a_reply_is_answered_on_its_stream_and_recorded(reply: bytes, stream: int | None) -> None:
+    async def later(call: Call) -> bytes:
         return reply
 
     async def scenario() -> None:
         calls: list[Call] = []
 
-        def at_once(call: Call) -> Any:
+        def at_once(call: Call) -> bytes:
             calls.append(call)
             return reply
 
@@ -49,7 +52,7 @@ def test_a_reply_is_answered_on_its_stream_and_recorded(reply: Any, stream: int 
             assert (world.idle, world.session.is_idle) == (idle, True)
         assert calls == [Call(PEER, 3, 1, RESOLVE, 9)]
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_what_is_not_permitted_reaches_no_handler() -> None:
@@ -60,7 +63,7 @@ def test_what_is_not_permitted_reaches_no_handler() -> None:
         assert world.records == [AuditRecord(Outcome.SERVICE, PEER, 2, 2)]
         assert (world.counters.calls_served, world.counters.calls_denied) == (0, 1)
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_what_is_not_even_a_frame_costs_a_token_and_has_a_record() -> None:
@@ -76,7 +79,7 @@ def test_what_is_not_even_a_frame_costs_a_token_and_has_a_record() -> None:
             Status.REFUSED,
         ]
 
-    run_served(scenario)
+    run(scenario)
 
 
 @pytest.mark.parametrize("is_bare", [False, True])
@@ -111,7 +114,7 @@ def test_so_many_calls_are_served_at_once_and_the_others_wait(is_bare: bool) -> 
         await turns()
         assert (len(world.to.answers), world.idle, world.session.is_idle) == (129, 1, True)
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_a_handler_has_as_long_as_its_caller_waits() -> None:
@@ -139,7 +142,7 @@ def test_a_handler_has_as_long_as_its_caller_waits() -> None:
         assert world.counters.handlers_failed == 0, "it did nothing wrong"
         assert world.clock.waiting == []
 
-    run_served(scenario)
+    run(scenario)
 
 
 async def _late_text(call: Call) -> Any:
@@ -190,7 +193,7 @@ def test_a_handlers_defect_is_one_line_and_one_answer(
         assert world.session.is_idle
 
     with caplog.at_level(logging.ERROR, "nexus.dsoftbus"):
-        run_served(scenario)
+        run(scenario)
     [line] = caplog.records
     assert line.getMessage() == f"the handler of service 1 {said}"
     assert (line.exc_info and line.exc_info[0]) == trace
@@ -205,7 +208,7 @@ def test_a_service_without_a_reply_fails_its_call_and_is_no_defect(handlers: Any
         assert world.records == [FAILED]
         assert world.counters.handlers_failed == 0
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_the_end_of_a_session_cancels_what_it_serves_and_answers_nothing() -> None:
@@ -232,7 +235,7 @@ def test_the_end_of_a_session_cancels_what_it_serves_and_answers_nothing() -> No
         world.ask()
         assert len(world.to.requests) == 1, "nothing more is taken"
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_a_handler_that_ends_its_session_is_not_answered_and_no_other_is_begun() -> None:
@@ -247,7 +250,7 @@ def test_a_handler_that_ends_its_session_is_not_answered_and_no_other_is_begun()
         assert world.to.asked == []
         assert world.records[1:] == [FAILED]
 
-    run_served(scenario)
+    run(scenario)
 
 
 def test_an_answer_that_cannot_be_sent_is_named_and_the_session_serves_on(
@@ -268,7 +271,7 @@ def test_an_answer_that_cannot_be_sent_is_named_and_the_session_serves_on(
         assert world.idle == 2
 
     with caplog.at_level(logging.ERROR, "nexus.dsoftbus"):
-        run_served(scenario)
+        run(scenario)
     assert [each.getMessage() for each in caplog.records] == ["a call of node-a was not answered"]
 
 
@@ -284,4 +287,4 @@ def test_an_interceptor_stands_around_a_handler_of_either_kind(is_late: bool) ->
         await turns()
         assert world.to.answers == answered(Status.OK, b"reply")
 
-    run_served(scenario)
+    run(scenario)

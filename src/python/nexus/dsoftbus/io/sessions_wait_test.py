@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any  # Any: stand-ins for a session's streams.
 
@@ -18,16 +17,9 @@ from nexus.dsoftbus.carrier import Answered, Nonsense
 from nexus.dsoftbus.io.link_owner import FAULT, Cause
 from nexus.dsoftbus.io.session_table import Phase
 from nexus.dsoftbus.io.sessions_fake import PEER, FakeLink, Owner, link_of
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.noise import Role
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from typing import Any, cast  # Any: a stand-in for the streams of a session.
 
 import pytest
@@ -16,6 +15,7 @@ from nexus.dsoftbus.io.errors import SessionLostError, StreamResetError, Unavail
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
 from nexus.dsoftbus.io.stream_table import StreamTable
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.dsoftbus.mux_transitions import ResetReason, StreamState
 from nexus.wire.error import LocalProtocolError, Reason
 
@@ -80,14 +80,6 @@ class World:
         """Open one of ours."""
         self.mux.live[number] = StreamState.OPEN
         return self.table.add(number, "ours")
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 async def turns() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final  # Any: records of three shapes.
+from typing import Final
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check, repair
+from nexus.remotefs.state.record import Op
 from nexus.remotefs.state.store import Store
 
 # All subsets of this many pending writes are tried; of more, a family of them.
@@ -74,8 +75,8 @@ class RecordingDevice(MemoryDevice):
 class DirectStore(Store):
     """A store whose records do not wait: the order of writes that the guest's engine has."""
 
-    def _append(self, *record: Any) -> None:
-        super()._append(*record)
+    def _append(self, op: Op, key: bytes, value: bytes, size: int) -> None:
+        super()._append(op, key, value, size)
         self.write_out()
 
 

@@ -4,16 +4,16 @@ how each refusal is said, and what is free again behind it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from types import SimpleNamespace
-from typing import Any  # Any: what a test's coroutine gives.
+from typing import Any  # Any: a stand-in for a link.
 
 import pytest
 
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.io.settings import BusyError, FailedError, NoStreamsError, RefusedError
 from nexus.dsoftbus.io.stream import BusStream
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.image.package import contents_line
 from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import MemoryBackend
@@ -65,14 +65,6 @@ class Peer:
     async def open_stream(self, name: str, priority: int, timeout_s: float) -> BusStream:
         self.opened.append((name, priority, timeout_s))
         raise NoStreamsError("node-b does not support streams")
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def test_a_peer_without_streams_is_asked_for_one_once_a_session() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any  # Any: what a test's coroutine gives.
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
@@ -26,6 +26,8 @@ from nexus.wire.packagefs import (
     Status,
 )
 
+T = TypeVar("T")
+
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -34,8 +36,8 @@ def content(size: int) -> bytes:
     return bytes(range(251)) * (size // 251 + 1)
 
 
-def run(use: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    async def main() -> Any:
+def run(use: Callable[[], Awaitable[T]]) -> T:
+    async def main() -> T:
         async with asyncio.timeout(20):
             return await use()
 

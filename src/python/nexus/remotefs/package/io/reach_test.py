@@ -7,16 +7,19 @@ import errno
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
-from typing import Any  # Any: stand-ins for a node, a client and a file.
+from typing import TypeVar, cast
 
 import pytest
 
 from nexus.dsoftbus.io.looping_support import looping
 from nexus.dsoftbus.io.settings import DeadlineError, UnavailableError
-from nexus.remotefs.package.io.pool import POOL
+from nexus.remotefs.package.io.pool import POOL, SharedNode
+from nexus.remotefs.package.io.range_file import RangeFile
 from nexus.remotefs.package.io.reach import OpenFile, Reach, await_for, submit, wait_for
 from nexus.remotefs.package.path import PackageError
 from nexus.wire.packagefs import Status
+
+T = TypeVar("T")
 
 CONFIG = Path("/etc/bus.toml")
 
@@ -41,18 +44,18 @@ class Node:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.peers = ("node-b", "node-c")
+        self.peers: tuple[str, ...] = ("node-b", "node-c")
         self.is_running = True
         self.file = File()
         self.asked: list[object] = []
 
-    def submit(self, call: Coroutine[Any, Any, Any]) -> Future[Any]:
+    def submit(self, call: Coroutine[object, None, T]) -> Future[T]:
         if not self.is_running:
             call.close()
             raise UnavailableError("this node was closed")
         return asyncio.run_coroutine_threadsafe(call, self.loop)
 
-    async def client(self, peer: str, outstanding: int, timeout_s: float) -> Any:
+    async def client(self, peer: str, outstanding: int, timeout_s: float) -> Node:
         self.asked.append((peer, outstanding, timeout_s))
         return self
 
@@ -62,7 +65,7 @@ class Node:
 
 
 @pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     with looping() as loop:
         made = Node(loop)
         monkeypatch.setattr(POOL, "node_of", lambda config: made)
@@ -73,17 +76,17 @@ def reach() -> Reach:
     return Reach(lambda: CONFIG, 7, 2.5)
 
 
-async def name_of(client: Any, name: str) -> str:
+async def name_of(client: object, name: str) -> str:
     return name
 
 
-def test_a_path_is_a_peer_and_a_name_of_a_package(node: Any) -> None:
+def test_a_path_is_a_peer_and_a_name_of_a_package(node: Node) -> None:
     assert reach().wait("node-c/app/a/b", name_of) == "pkg:/app/a/b"
     assert asyncio.run(reach().run("node-b", name_of)) == "pkg:/"
     assert node.asked == [("node-c", 7, 2.5), ("node-b", 7, 2.5)]
 
 
-def test_a_peer_that_is_not_configured_is_named_with_those_that_are(node: Any) -> None:
+def test_a_peer_that_is_not_configured_is_named_with_those_that_are(node: Node) -> None:
     for use in (lambda: reach().wait("node-x/a", name_of), lambda: reach().open("node-x/a")):
         with pytest.raises(FileNotFoundError) as caught:
             use()
@@ -97,7 +100,7 @@ def test_a_peer_that_is_not_configured_is_named_with_those_that_are(node: Any) -
     assert node.asked == []
 
 
-def test_a_file_is_read_on_any_thread_or_loop_and_closed_once(node: Any) -> None:
+def test_a_file_is_read_on_any_thread_or_loop_and_closed_once(node: Node) -> None:
     file = reach().open("node-b/app/f")
     assert (file.path, file.size) == ("node-b/app/f", 10)
     assert file.wait_between(2, 5) == b"234"
@@ -120,21 +123,25 @@ def test_a_file_is_read_on_any_thread_or_loop_and_closed_once(node: Any) -> None
     assert node.asked[1] == "pkg:/app/f"
 
 
-def test_a_file_of_a_node_that_is_gone_is_let_go_without_a_word(node: Any) -> None:
-    file = OpenFile("node-b/f", node, node.file)
+def opened(node: Node) -> OpenFile:
+    return OpenFile("node-b/f", cast("SharedNode", node), cast("RangeFile", node.file))
+
+
+def test_a_file_of_a_node_that_is_gone_is_let_go_without_a_word(node: Node) -> None:
+    file = opened(node)
     node.is_running = False
     file.close()
     assert node.file.closed == 0
-    other = OpenFile("node-b/f", node, node.file)
+    other = opened(node)
     with pytest.raises(ConnectionError) as caught:
         other.wait_between(0, 1)
     assert (caught.value.errno, caught.value.filename) == (errno.EHOSTUNREACH, "node-b/f")
     with pytest.raises(ConnectionError):
-        submit(node, "node-b/f", asyncio.sleep(0))
+        submit(cast("SharedNode", node), "node-b/f", asyncio.sleep(0))
 
 
-def ended(error: BaseException) -> Future[Any]:
-    future: Future[Any] = Future()
+def ended(error: BaseException) -> Future[None]:
+    future: Future[None] = Future()
     future.set_exception(error)
     return future
 
@@ -170,8 +177,8 @@ def test_a_defect_is_not_dressed_up() -> None:
 
 
 def test_a_wait_that_is_interrupted_gives_the_call_up() -> None:
-    class Interrupted(Future[Any]):
-        def result(self, timeout: float | None = None) -> Any:
+    class Interrupted(Future[None]):
+        def result(self, timeout: float | None = None) -> None:
             raise KeyboardInterrupt
 
     future = Interrupted()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
 from typing import Any  # Any: a stand-in for a stream.
 
 import pytest
 
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.io.settings import Call
+from nexus.dsoftbus.io.waiting_support import run
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import BackendError, File, MemoryBackend
@@ -66,14 +66,6 @@ class Stream:
 
     def reset(self, reason: ResetReason) -> None:
         self.ended.append(reason)
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(10):
-            await scenario()
-
-    asyncio.run(main())
 
 
 def serve(stream: Stream, packages: PackageService | None = None) -> None:

@@ -4,8 +4,8 @@ transfer, and how each refusal is said."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any  # Any: a stand-in for a peer.
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar  # Any: a stand-in for a peer.
 
 import pytest
 
@@ -18,6 +18,8 @@ from nexus.remotefs.state.io.transaction import Transaction
 from nexus.remotefs.state.replies import ADVICE, SERVICE
 from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status, decode_request
+
+T = TypeVar("T")
 
 KEY = f"{NAMESPACE}k"
 
@@ -52,8 +54,8 @@ def client_of(peer: Peer, timeout_s: float = 5.0) -> StateClient:
     return StateClient(given, timeout_s)
 
 
-def run(doing: Coroutine[Any, Any, Any]) -> Any:
-    async def main() -> Any:
+def run(doing: Awaitable[T]) -> T:
+    async def main() -> T:
         async with asyncio.timeout(10):
             return await doing
 
@@ -139,7 +141,7 @@ def test_a_frame_as_long_as_a_session_carries_is_the_peers_to_judge() -> None:
         assert (asked_of(peer, doing) == 1) is is_asked
 
 
-def asked_of(peer: Peer, doing: Coroutine[Any, Any, Any]) -> int:
+def asked_of(peer: Peer, doing: Awaitable[object]) -> int:
     """Return how often a peer was asked, refused or not."""
 
     async def main() -> None:
@@ -172,7 +174,7 @@ def test_a_refusal_of_the_store_has_its_status(
         with pytest.raises(StateError) as caught:
             run(doing)
         assert str(caught.value) == f"{status.name.lower()}: {KEY!r}: {ADVICE[status]}"
-    others: list[Coroutine[Any, Any, Any]] = [state.sync(), state.begin()]
+    others: list[Awaitable[object]] = [state.sync(), state.begin()]
     for each in others:
         with pytest.raises(StateError) as caught:
             run(each)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, Final  # Any: JSON, as it is read.
+from typing import Final
 
 from nexus.dsoftbus.io.guest_scene import (
     GUEST_DISCOVERY_PORT,
@@ -68,7 +69,7 @@ def value_of(size: int) -> bytes:
     return bytes(index * 31 % 251 for index in range(size))
 
 
-async def _meet(uart: Path) -> dict[str, Any]:
+async def _meet(uart: Path) -> dict[str, object]:
     settings = Settings(
         device_id="host-1",
         secret=host_secret(),
@@ -88,7 +89,7 @@ async def _meet(uart: Path) -> dict[str, Any]:
     return {**result, "commands": await asyncio.to_thread(_use_commands, uart.parent)}
 
 
-async def _use_frames(state: StateClient) -> list[Any]:
+async def _use_frames(state: StateClient) -> list[str]:
     await state.put(f"{KEY}/a", b"1")
     await state.sync()
     found = [(await state.get(f"{KEY}/a")).decode(), *(await state.list(KEY)).keys]
@@ -146,7 +147,7 @@ async def _read_log(peer: Peer) -> list[str]:
     return [*told, f"dropped {reader.dropped} missed {reader.missed}"]
 
 
-def _use_commands(folder: Path) -> list[Any]:
+def _use_commands(folder: Path) -> list[object]:
     """Do it again with the commands, as a user does."""
     write_key(folder / "host.key", NodeKey("host-1", host_secret()))
     (folder / "value").write_bytes(value_of(10_000))
@@ -171,7 +172,7 @@ public_key = "{guest_peer().public_key.hex()}"
     return [value == value_of(10_000), lines]
 
 
-async def _status(call: Any) -> str:
+async def _status(call: Awaitable[object]) -> str:
     try:
         await call
     except StateError as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any  # Any: what a test's coroutine gives.
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +12,8 @@ from nexus.dsoftbus.io.settings import DeadlineError
 from nexus.remotefs.state.io.transaction import Transaction
 from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
+
+T = TypeVar("T")
 
 KEY = "/state/shared/k"
 OVER = (
@@ -39,7 +41,7 @@ class Store:
         return [request.op for request in self.asked]
 
 
-def run(doing: Coroutine[Any, Any, Any]) -> Any:
+def run(doing: Coroutine[object, None, T]) -> T:
     return asyncio.run(doing)
 
 

@@ -4,9 +4,9 @@ each that does not, and how often a transfer is begun again."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any  # Any: a stand-in for a stream, and a coroutine's result.
+from typing import Any, TypeVar  # Any: a stand-in for a stream.
 
 import pytest
 
@@ -25,6 +25,8 @@ from nexus.remotefs.state.replies import ADVICE
 from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 from nexus.wire.transfer import PRIORITY, STREAM, Op, Reply, Request, Stage
+
+T = TypeVar("T")
 
 KEY = "/state/shared/k"
 VALUE = bytes(range(200))
@@ -86,8 +88,8 @@ class Peer:
         return found
 
 
-def run(doing: Coroutine[Any, Any, Any]) -> Any:
-    async def main() -> Any:
+def run(doing: Awaitable[T]) -> T:
+    async def main() -> T:
         async with asyncio.timeout(10):
             return await doing
 
@@ -99,8 +101,7 @@ def put(peer: Peer, timeout_s: float = 5.0) -> None:
 
 
 def get(peer: Peer, timeout_s: float = 5.0) -> bytes:
-    found: bytes = run(transfer.get(peer, KEY, timeout_s))
-    return found
+    return run(transfer.get(peer, KEY, timeout_s))
 
 
 def said(op: Op, status: Status = Status.OK, stage: Stage = Stage.DONE, size: int = 0) -> bytes:
@@ -229,7 +230,7 @@ def test_a_reset_for_another_reason_is_not_tried_again(reason: int | None) -> No
 @pytest.mark.parametrize(
     "answer", [NoStreamsError("none"), reset(ResetReason.UNKNOWN_STREAM.value)], ids=["no", "reset"]
 )
-def test_a_peer_that_knows_no_transfers_is_unsupported(answer: Any) -> None:
+def test_a_peer_that_knows_no_transfers_is_unsupported(answer: Stream | Exception) -> None:
     with pytest.raises(StateError) as caught:
         get(Peer(answer))
     assert caught.value.status is Status.UNSUPPORTED
