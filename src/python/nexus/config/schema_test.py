@@ -29,7 +29,7 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 
 def _check_pattern(
-    _: Any, pattern: str, text: Any, __: Any
+    _: object, pattern: str, text: object, __: object
 ) -> Iterator[jsonschema.ValidationError]:
     """JSON Schema's expressions are those of ECMA 262, whose `$` is the very end."""
     if isinstance(text, str) and re.search(as_python(pattern), text) is None:

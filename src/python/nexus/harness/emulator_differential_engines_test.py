@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar  # Any: what stand-ins are asked with.
+from typing import ClassVar
 
 import pytest
 
 from nexus.emulator.differential.arithmetic import Program
 from nexus.emulator.differential.zcb import ZCB
 from nexus.emulator.isa.cpu import RV64IMAC, parse_cpu
-from nexus.emulator.machine import Stop
+from nexus.emulator.machine import MachineOptions, Stop
 from nexus.harness import emulator_differential as differential
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.qemu_command import qemu_cpu
@@ -23,9 +23,9 @@ class FakeMachine:
     """A machine that ends as it is told and has printed something."""
 
     stop = Stop.FINISHED
-    made: ClassVar[list[tuple[Any, int]]] = []
+    made: ClassVar[list[tuple[MachineOptions, int]]] = []
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: MachineOptions) -> None:
         self.options = options
 
     def run(self, until_ns: int) -> Stop:
@@ -37,8 +37,8 @@ class FakeMachine:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, int]]:
-    made: list[tuple[Any, int]] = []
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[MachineOptions, int]]:
+    made: list[tuple[MachineOptions, int]] = []
     monkeypatch.setattr(FakeMachine, "made", made)
     monkeypatch.setattr(differential, "Machine", FakeMachine)
     return made
@@ -46,7 +46,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, int]]:
 
 @pytest.mark.parametrize(("blob", "engine"), [(None, "reference"), (b"code", "native")])
 def test_our_machine_is_made_for_the_program_and_the_engine(
-    made: list[tuple[Any, int]], blob: bytes | None, engine: str
+    made: list[tuple[MachineOptions, int]], blob: bytes | None, engine: str
 ) -> None:
     assert differential.run_here(b"kernel", blob) == b"records"
     ((options, until_ns),) = made
@@ -56,7 +56,7 @@ def test_our_machine_is_made_for_the_program_and_the_engine(
 
 @pytest.mark.parametrize("stop", [stop for stop in Stop if stop is not Stop.FINISHED])
 def test_a_program_that_did_not_end_has_no_records(
-    monkeypatch: pytest.MonkeyPatch, made: list[tuple[Any, int]], stop: Stop
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[MachineOptions, int]], stop: Stop
 ) -> None:
     monkeypatch.setattr(FakeMachine, "stop", stop)
     assert differential.run_here(b"kernel", None) == b""
@@ -88,13 +88,13 @@ def test_a_qemu_that_fails_is_told_by_its_first_line(
 def test_qemu_has_twenty_seconds_unless_more_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    asked: list[int] = []
 
     class Done:
         returncode, stdout = 0, b"records"
 
-    def run(words: list[str], **given: Any) -> Done:
-        asked.append(given["timeout"])
+    def run(words: list[str], *, timeout: int, **_: object) -> Done:
+        asked.append(timeout)
         return Done()
 
     monkeypatch.setattr("subprocess.run", run)
@@ -136,14 +136,14 @@ class Asked:
     """The questions of a comparison of arithmetic, to QEMU and to machines of ours."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, differing: list[str]) -> None:
-        self.qemu: list[Any] = []
-        self.ours: list[Any] = []
+        self.qemu: list[tuple[object, ...]] = []
+        self.ours: list[tuple[object, ...]] = []
 
-        def run_qemu(*words: Any) -> bytes:
+        def run_qemu(*words: object) -> bytes:
             self.qemu.append(words)
             return b"theirs"
 
-        def run_here(*words: Any) -> bytes:
+        def run_here(*words: object) -> bytes:
             self.ours.append(words)
             return b"ours"
 
@@ -209,9 +209,9 @@ def test_extensions_are_tried_that_the_other_side_knows(
     monkeypatch: pytest.MonkeyPatch, version: str, cpu: str, has_others: bool
 ) -> None:
     asked = Asked(monkeypatch, [])
-    compared: list[Any] = []
+    compared: list[tuple[object, ...]] = []
 
-    def compare(*words: Any) -> int:
+    def compare(*words: object) -> int:
         compared.append(words)
         return 0
 
@@ -222,8 +222,9 @@ def test_extensions_are_tried_that_the_other_side_knows(
         ("q", version, range(9, 19), 200, None)
     ]
     ((_, _, _, words, _),) = asked.qemu
-    assert words == qemu_cpu(parse_cpu(cpu), version)
-    assert ("zcb=true" in words) is has_others
+    expected = qemu_cpu(parse_cpu(cpu), version)
+    assert words == expected
+    assert ("zcb=true" in expected) is has_others
     assert {str(called[2]) for called in asked.ours} == {str(parse_cpu(cpu))}
 
 
@@ -235,7 +236,7 @@ def test_arithmetic_is_tried_unless_it_is_not_wanted(
 ) -> None:
     tried: list[Program] = []
 
-    def compare(program: str, version: str, tries: Program, *rest: Any) -> int:
+    def compare(program: str, version: str, tries: Program, *rest: object) -> int:
         tried.append(tries)
         return 1
 

@@ -62,14 +62,14 @@ def test_qemu_agrees(capsys: pytest.CaptureFixture[str]) -> None:
     assert differential.main(["--programs", "3", "--seed", "1000"]) == 0, capsys.readouterr().out
 
 
-PROGRAMS: Any = ["--programs", "2", "--probes", "3", "--rounds", "0", "--seed", "5"]
+PROGRAMS = ["--programs", "2", "--probes", "3", "--rounds", "0", "--seed", "5"]
 
 
 class Compared:
     """A QEMU that gives these records, and machines of ours that give others."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, found: int) -> None:
-        self.asked: list[Any] = []
+        self.asked: list[tuple[object, ...]] = []
         monkeypatch.setattr(differential, "find_qemu", lambda: ("qemu", "7.2.0"))
         monkeypatch.setattr(differential, "run_qemu", lambda *words: self.asked.append(words))
         monkeypatch.setattr(differential, "run_here", lambda *words: self.asked.append(words))
@@ -147,7 +147,7 @@ def test_a_number_that_is_too_small_or_too_large_is_named(
 def test_the_largest_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def compare(*words: Any) -> int:
+    def compare(*words: object) -> int:
         asked.append(words)
         return 0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any  # Any: a stand-in, or a value of a wrong type.
+from typing import Any  # Any: fields of a plan.
 
 import pytest
 
@@ -16,7 +16,7 @@ from nexus.harness.plan import Expectation, Plan
 from nexus.harness.plan_support import MS, Silent, say
 from nexus.harness.runner import Record, Runner
 from nexus.harness.stopping import BrokenOffError
-from nexus.simulation.machine_fake import FakeMachine, PowerOff, Reset, Say, Spin
+from nexus.simulation.machine_fake import Action, FakeMachine, PowerOff, Reset, Say, Spin
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello")
 READY = Expectation("A", Phase.LAUNCH, "ready")
@@ -28,7 +28,12 @@ def _play(plan: Plan, machines: Mapping[str, FakeMachine]) -> Record:
     return runner.run(plan_support.engine(plan, machines))
 
 
-def _verdict(*expectations: Expectation, script: Any, labels: str = "A", **given: Any) -> Verdict:
+def _verdict(
+    *expectations: Expectation,
+    script: Sequence[tuple[int, Action]],
+    labels: str = "A",
+    **given: Any,
+) -> Verdict:
     """One scripted machine A; further machines do nothing."""
     plan = plan_support.plan(expectations, labels, **given)
     machines = {label: FakeMachine() for label in labels}
@@ -153,7 +158,7 @@ def test_expected_line_is_not_forbidden() -> None:
     [(PowerOff(1), "switched off with code 1"), (Reset(), "reset itself")],
     ids=["code", "reset"],
 )
-def test_machine_that_ends_badly(last: Any, text: str) -> None:
+def test_machine_that_ends_badly(last: PowerOff | Reset, text: str) -> None:
     verdict = _verdict(HELLO, script=[*say(1, "hello"), (2 * MS, last)])
     assert verdict.outcome is Outcome.GUEST_PANIC
     assert text in verdict.message

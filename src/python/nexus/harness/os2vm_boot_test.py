@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from dataclasses import replace
 from pathlib import Path
-from typing import Any  # Any: what stand-ins are asked with.
 
 import pytest
 
@@ -19,9 +18,9 @@ IMAGE = program("loop: j loop")
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """The arguments of each boot; no machine is made."""
-    asked: list[tuple[Any, ...]] = []
+    asked: list[tuple[object, ...]] = []
     monkeypatch.setattr("nexus.harness.virtual.boot", lambda *given: asked.append(given))
     monkeypatch.setattr("nexus.harness.qemu.boot", lambda *given: asked.append(("qemu", *given)))
     monkeypatch.delenv("PEX", raising=False)
@@ -69,7 +68,7 @@ def boot(*argv: str, plan: Plan | None = None) -> None:
     ],
 )
 def test_the_engine_is_chosen_by_what_is_given(
-    asked: list[tuple[Any, ...]],
+    asked: list[tuple[object, ...]],
     files: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     argv: list[str],
@@ -103,7 +102,7 @@ def test_the_engine_is_chosen_by_what_is_given(
     ],
 )
 def test_a_slow_engine_that_was_not_asked_for_is_announced(
-    asked: list[tuple[Any, ...]],
+    asked: list[tuple[object, ...]],
     files: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -122,7 +121,7 @@ def test_a_slow_engine_that_was_not_asked_for_is_announced(
     ("engine", "is_found"), [("auto", True), ("native", True), ("reference", False)]
 )
 def test_an_interpreter_beside_the_program_is_for_engines_that_use_it(
-    asked: list[tuple[Any, ...]],
+    asked: list[tuple[object, ...]],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     engine: str,
@@ -139,7 +138,7 @@ def test_an_interpreter_beside_the_program_is_for_engines_that_use_it(
     [(["--coverage"], True, None), (["--profile", "7"], False, 7)],
 )
 def test_machines_are_recorded_only_if_they_are_to_be(
-    asked: list[tuple[Any, ...]], argv: list[str], covers: bool, every: int | None
+    asked: list[tuple[object, ...]], argv: list[str], covers: bool, every: int | None
 ) -> None:
     boot(*argv)
     instruments = asked[0][5]
@@ -147,13 +146,13 @@ def test_machines_are_recorded_only_if_they_are_to_be(
     assert (instruments.covers, instruments.profile_every) == (covers, every)
 
 
-def test_debuggers_are_handed_on(asked: list[tuple[Any, ...]]) -> None:
+def test_debuggers_are_handed_on(asked: list[tuple[object, ...]]) -> None:
     boot("--gdb", "A=1234", "--gdb", "B=/tmp/b")
     assert asked[0][4] == {"A": "1234", "B": "/tmp/b"}
 
 
 def test_an_image_that_needs_more_than_the_machine_has_is_named_once(
-    asked: list[tuple[Any, ...]],
+    asked: list[tuple[object, ...]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -167,7 +166,7 @@ def test_an_image_that_needs_more_than_the_machine_has_is_named_once(
 
 
 def test_qemu_gets_the_plan_and_ten_times_its_budgets(
-    asked: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    asked: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot("--engine", "qemu", plan=PLAN)
     assert asked == [("qemu", PLAN)]

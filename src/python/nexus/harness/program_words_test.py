@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any  # Any: JSON, as it is read, and stand-ins.
+from typing import Any  # Any: JSON, as it is read.
 
 import pytest
 
@@ -15,7 +16,7 @@ from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan, PlanError
 from nexus.harness.plan_support import say
 from nexus.harness.program import Program
-from nexus.simulation.machine_fake import FakeMachine
+from nexus.simulation.machine_fake import Action, FakeMachine
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello")
 PLAN = plan_support.plan([HELLO], "A", until=Phase.LAUNCH)
@@ -23,7 +24,7 @@ PLAN = plan_support.plan([HELLO], "A", until=Phase.LAUNCH)
 
 def run(
     out: Path,
-    script: Any,
+    script: Sequence[tuple[int, Action]],
     *argv: str,
     plan: Plan = PLAN,
     error: Exception | None = None,

@@ -233,7 +233,7 @@ def test_a_host_on_which_nothing_can_be_written_or_started_is_named(
         closed.append(engine)
         close(engine)
 
-    def fail(*given: Any, **more: Any) -> None:
+    def fail(*given: object, **more: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(qemu, "find", lambda: ("/bin/qemu", "9.0"))
@@ -255,7 +255,7 @@ def test_a_host_on_which_nothing_can_be_written_or_started_is_named(
 def test_a_qemu_that_does_not_say_its_version_is_unavailable(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def run(*given: Any, **more: Any) -> None:
+    def run(*given: object, **more: object) -> None:
         raise error
 
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")

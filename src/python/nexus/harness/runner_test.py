@@ -19,6 +19,9 @@ from nexus.harness.runner import LINES_KEPT_MAX, Runner
 from nexus.harness.stopping import BrokenOffError
 from nexus.simulation.world import SentFrame, Step, Stopped
 
+# The word of a watchdog: nothing, or how the run ends.
+Answer = tuple[Outcome, str] | None
+
 HELLO = Expectation("A", Phase.LAUNCH, "hello")
 FOUND = Expectation("A", Phase.DISCOVERY, "found")
 
@@ -58,7 +61,7 @@ class Heard:
     """A reporter that keeps all that it hears."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.told: list[tuple[object, ...]] = []
 
     def line(self, machine: str, line: str, now_ns: int) -> None:
         self.told.append(("line", machine, line, now_ns // MS))
@@ -194,7 +197,7 @@ def test_what_is_watched_ends_when_nothing_can_happen_or_the_host_says_so() -> N
     runner = runner_of([HELLO])
     play(runner, Scripted(at(1, b"panic\n"), at(5, is_quiet=True)))
     assert runner.record.now_ns == 5 * MS
-    answers: Iterator[Any] = iter([None, None, (Outcome.INTERRUPTED, "by SIGINT")])
+    answers: Iterator[Answer] = iter([None, None, (Outcome.INTERRUPTED, "by SIGINT")])
     runner = runner_of([HELLO], watchdog=lambda: next(answers))
     play(runner, Scripted(at(1, b"panic\n"), at(3)))
     assert (runner.record.now_ns, runner.record.verdict.outcome) == (3 * MS, Outcome.GUEST_PANIC)
@@ -209,7 +212,7 @@ def test_a_verdict_that_is_no_guests_fault_ends_the_run_at_once() -> None:
 
 
 def test_the_host_is_asked_before_each_step() -> None:
-    answers: Iterator[Any] = iter([None, (Outcome.HOST_FAULT, "no time left")])
+    answers: Iterator[Answer] = iter([None, (Outcome.HOST_FAULT, "no time left")])
     runner = runner_of([HELLO], watchdog=lambda: next(answers))
     engine = Scripted(at(1))
     play(runner, engine)
@@ -220,7 +223,7 @@ def test_the_host_is_asked_before_each_step() -> None:
 
 def test_a_pattern_that_was_being_matched_is_named() -> None:
     slow = Expectation("A", Phase.LAUNCH, "(x+)+y", is_pattern=True)
-    answers: Iterator[Any] = iter([None, (Outcome.INTERRUPTED, "interrupted by SIGINT")])
+    answers: Iterator[Answer] = iter([None, (Outcome.INTERRUPTED, "interrupted by SIGINT")])
 
     def match(expectation: Expectation, line: str) -> bool:
         raise BrokenOffError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args  # Any: a stand-in, or a value of a wrong type.
+from typing import get_args
 
 import pytest
 
@@ -14,8 +14,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MS = 1_000_000
 
 
-def run(**changed: Any) -> Deterministic:
-    values: dict[str, Any] = {
+def run(**changed: object) -> Deterministic:
+    values: dict[str, object] = {
         "world": "os2vm",
         "settings": [],
         "seed": 1,
@@ -38,7 +38,9 @@ def run(**changed: Any) -> Deterministic:
     return Deterministic.model_validate(values | changed)
 
 
-def event(kind: Kind, text: str = "", machine: str = "A", ns: int = MS, **values: Any) -> Event:
+def event(
+    kind: Kind, text: str = "", machine: str = "A", ns: int = MS, **values: str | int
+) -> Event:
     return Event(ns=ns, machine=machine, kind=kind, text=text, values=values)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any  # Any: a stand-in, or a value of a wrong type.
+from typing import Any  # Any: JSON, as it is read.
 
 import pytest
 
@@ -18,8 +18,8 @@ from nexus.harness.summary import Deterministic, ExpectationSummary, Summary, Wa
 PLANTED = "</script><script>alert(1)</script><b onclick=x>&amp;"
 
 
-def summary(**changed: Any) -> Summary:
-    values: dict[str, Any] = {
+def summary(**changed: object) -> Summary:
+    values: dict[str, object] = {
         "world": "os2vm",
         "settings": [],
         "seed": 1,

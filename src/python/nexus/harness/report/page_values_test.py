@@ -9,7 +9,7 @@ import pytest
 
 from nexus.harness.activity import Activity
 from nexus.harness.report import page
-from nexus.harness.report.event import KINDS, MAIN_KINDS, Event
+from nexus.harness.report.event import KINDS, MAIN_KINDS, Event, Kind
 from nexus.harness.report.page_test import console, summary
 from nexus.harness.summary import ExpectationSummary, Summary
 
@@ -39,7 +39,7 @@ def cells(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[Any
     return [[row[column] for column in columns] for row in rows]
 
 
-def answer(ms: int, status: str, **values: Any) -> Event:
+def answer(ms: int, status: str, **values: str | int) -> Event:
     values = {"to": "A", "service": "logd", "operation": "append", "status": status, **values}
     return Event(ns=ms * 1_000_000, machine="B", kind="answer", text="", values=values)
 
@@ -84,7 +84,7 @@ def test_a_run_whose_summary_is_lost_has_only_what_is_known() -> None:
     ],
 )
 def test_the_marker_that_is_missing(
-    changed: dict[str, Any], missing: dict[str, str] | None
+    changed: dict[str, object], missing: dict[str, str] | None
 ) -> None:
     assert values_of(summary(**changed), [])["missing"] == missing
 
@@ -155,7 +155,7 @@ def test_calls_are_rows_with_their_latency_and_whether_they_went_well() -> None:
     ],
 )
 def test_the_table_of_sessions_has_what_is_of_sessions(
-    kind: Any, text: str, is_there: bool
+    kind: Kind, text: str, is_there: bool
 ) -> None:
     event = Event(ns=2_500_000, machine="A\x07", kind=kind, text=text)
     row = {
