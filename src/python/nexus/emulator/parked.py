@@ -81,6 +81,9 @@ class ParkedHart:
     def timers_changed(self) -> None:
         """A comparator was written; the machine looks at all of them before it goes on."""
 
+    def heard_from_outside(self) -> None:
+        """Nothing is searched for loops here."""
+
     def wrote_float(self) -> None:
         """A floating-point register or a flag changed."""
         self.state[s.MSTATUS] |= MSTATUS_FS | MSTATUS_SD

@@ -260,6 +260,51 @@ FREE: Final = {
         mret
         done: li a0, 0
         {EXIT}""",
+    # Handlers that wait for a clock, and keep nothing of what they read.
+    **{
+        f"waits-for-{register}": f"""{_VECTOR} ecall
+        .align 4
+        handler: csrr t0, {register}
+        li t1, {end}
+        bgeu t0, t1, done
+        li t0, 0
+        mret
+        done: li a0, 0
+        {EXIT}"""
+        for register, end in (("time", 3000), ("mcycle", 30_000), ("minstret", 30_000))
+    },
+    # A handler that looks whether the timer's line is up; no interrupt is enabled.
+    "waits-for-a-line": f"""{_VECTOR} li t0, 0x02004000
+        li t1, 3000
+        sd t1, 0(t0)
+        li t0, 0
+        ecall
+        .align 4
+        handler: csrr t0, mip
+        andi t0, t0, 0x80
+        bnez t0, done
+        mret
+        done: li a0, 0
+        {EXIT}""",
+    # A handler that lets interrupts come for a moment, where the trapped code lets none.
+    "lets-the-timer-come": f"""{_VECTOR} li t0, 0x02004000
+        li t1, 3000
+        sd t1, 0(t0)
+        li t0, 0x80
+        csrw mie, t0
+        li t0, 0
+        ecall
+        .align 4
+        handler: csrr t0, mcause
+        blt t0, zero, done
+        csrr s1, mepc
+        csrr s2, mstatus
+        csrrsi zero, mstatus, 8
+        csrw mstatus, s2
+        csrw mepc, s1
+        mret
+        done: li a0, 0
+        {EXIT}""",
     # A thread that yields until the timer's interrupt ends it.
     "yields-until-the-timer": f"""{_VECTOR}{OPEN_PMP}
         li t0, 0x02004000

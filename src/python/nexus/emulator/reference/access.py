@@ -54,11 +54,11 @@ class MemoryAccess:
             value = self.bus.read(physical, size)
         except BusError:
             raise TrapError(Cause.LOAD_ACCESS, address) from None
-        self._heard_from_device()
+        self.heard_from_outside()
         return value
 
-    def _heard_from_device(self) -> None:
-        """A device was read; a search for loops must know that."""
+    def heard_from_outside(self) -> None:
+        """Note that what was read may change by itself, for the search for loops."""
 
     def store(self, address: int, value: int, size: int) -> None:
         """Store the low `size` bytes of a value."""

@@ -51,7 +51,7 @@ class Hart(MemoryAccess):
         ram.write(RAM_BASE, bytes(7 * at % 251 for at in range(SIZE)))
         super().__init__(state, ram, self.devices)
 
-    def _heard_from_device(self) -> None:
+    def heard_from_outside(self) -> None:
         self.heard += 1
 
     def bytes_at(self, address: int, size: int) -> bytes:

@@ -8,7 +8,7 @@ become long the reference looks at it, trap by trap, for stretches of `WINDOW` t
 The hart is stuck, for good, if in a chain
 
 - everything repeats: the registers, csrs and memory of two traps are the same, and nothing from
-  outside (interrupt, device, network) could have made a difference in between.  If only an
+  outside (interrupt, device, clock, network) could have made a difference in between.  If only an
   interrupt could, the chain must be `PATIENT` traps long, and no system call: a kernel may repeat
   one until something happens; or
 - everything repeats but the stack pointer, and what moves with it: a handler that faults while it
@@ -47,7 +47,7 @@ DOUBTED: Final = 1 << 62
 _TRIES_MAX: Final = 4
 
 # How what comes next could change: bits of ANCHOR_OPEN.
-_BY_DEVICE: Final = 1
+_FROM_OUTSIDE: Final = 1
 _BY_INTERRUPT: Final = 2
 
 _M64: Final = (1 << 64) - 1
@@ -142,8 +142,8 @@ def look(state: s.State, ram: Ram, is_connected: Callable[[], bool]) -> None:
 
 
 def disturbed(state: s.State) -> None:
-    """A device was read: what it says may change."""
-    state[s.ANCHOR_OPEN] |= _BY_DEVICE
+    """Something was read that may change by itself, or an interrupt was let in."""
+    state[s.ANCHOR_OPEN] |= _FROM_OUTSIDE
 
 
 def loop_of(state: s.State) -> TrapLoop | None:
@@ -168,7 +168,7 @@ def _is_repetition(state: s.State, ram: Ram, is_connected: Callable[[], bool]) -
     trap = last_trap(state)
     is_call = trap.cause in _CALLS_FROM_BELOW
     if is_call and is_connected():
-        state[s.ANCHOR_OPEN] |= _BY_DEVICE
+        state[s.ANCHOR_OPEN] |= _FROM_OUTSIDE
     if _interrupts_before(state, trap.privilege):
         state[s.ANCHOR_OPEN] |= _BY_INTERRUPT
     if _hash_rest(state) != state[s.ANCHOR_REST]:

@@ -39,6 +39,9 @@ class Core(Protocol):
     def timers_changed(self) -> None:
         """A comparator was written."""
 
+    def heard_from_outside(self) -> None:
+        """Note that what was read may change by itself."""
+
     def wrote_float(self) -> None:
         """A floating-point register or a flag changed."""
 

@@ -17,8 +17,10 @@ from nexus.emulator.reference.pmp import LOCKED, config_byte
 from nexus.emulator.reference.trap import (
     MENVCFG_STCE,
     MSTATUS_FS,
+    MSTATUS_MIE,
     MSTATUS_MPP,
     MSTATUS_SD,
+    MSTATUS_SIE,
     MSTATUS_TVM,
     STIP,
 )
@@ -54,12 +56,14 @@ class IllegalCsrError(Exception):
 class Csr:
     """The ways to read and to write one register.
 
-    `kept` is the value that csrrs and csrrc change where it is not the value that is read.
+    `kept` is the value that csrrs and csrrc change where it is not the value that is read.  What
+    changes `by_itself` is a clock, a count of steps, or the line of a device.
     """
 
     read: Callable[[Core], int]
     write: Callable[[Core, int], None]
     kept: Callable[[Core], int] | None = None
+    by_itself: bool = False
 
 
 def _plain(index: int, writable: int = M64) -> Csr:
@@ -86,6 +90,8 @@ def _write_status(hart: Core, value: int, writable: int) -> None:
     status = hart.state[s.MSTATUS] & ~writable | value & writable
     is_dirty = status & MSTATUS_FS == MSTATUS_FS
     hart.state[s.MSTATUS] = status & ~MSTATUS_SD | (MSTATUS_SD if is_dirty else 0)
+    if status & (MSTATUS_MIE | MSTATUS_SIE) and hart.state[s.MIE]:
+        hart.heard_from_outside()  # An interrupt may come from now on.
 
 
 def _write_mstatus(hart: Core, value: int) -> None:
@@ -206,6 +212,13 @@ def _pmpaddr(number: int) -> Csr:
     return Csr(lambda hart: hart.state[index], write)
 
 
+_CYCLE: Final = Csr(
+    lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle, by_itself=True
+)
+_INSTRET: Final = Csr(
+    lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret, by_itself=True
+)
+
 _FLOAT_CSRS: Final = range(0x001, 0x004)
 
 CSRS: Final[dict[int, Csr]] = {
@@ -221,7 +234,7 @@ CSRS: Final[dict[int, Csr]] = {
     0x141: _plain(s.SEPC, M64 - 1),
     0x142: _plain(s.SCAUSE),
     0x143: _plain(s.STVAL),
-    0x144: Csr(lambda hart: _read_mip(hart) & hart.state[s.MIDELEG], _write_sip),
+    0x144: Csr(lambda hart: _read_mip(hart) & hart.state[s.MIDELEG], _write_sip, by_itself=True),
     0x14D: Csr(lambda hart: hart.state[s.STIMECMP], _write_stimecmp),
     0x180: Csr(lambda hart: hart.state[s.SATP], _write_satp),
     0x300: Csr(lambda hart: hart.state[s.MSTATUS], _write_mstatus),
@@ -237,16 +250,16 @@ CSRS: Final[dict[int, Csr]] = {
     0x341: _plain(s.MEPC, M64 - 1),
     0x342: _plain(s.MCAUSE),
     0x343: _plain(s.MTVAL),
-    0x344: Csr(_read_mip, _write_mip, _kept_mip),
+    0x344: Csr(_read_mip, _write_mip, _kept_mip, by_itself=True),
     0x3A0: _pmpcfg(0),
     0x3A2: _pmpcfg(2),
     **{0x3B0 + i: _pmpaddr(i) for i in range(s.PMPADDR_COUNT)},
     0x7A0: Csr(lambda hart: hart.state[s.TSELECT], _write_tselect),
-    0xB00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
-    0xB02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
-    0xC00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
-    0xC01: Csr(lambda hart: hart.mtime, lambda hart, value: None),
-    0xC02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
+    0xB00: _CYCLE,
+    0xB02: _INSTRET,
+    0xC00: _CYCLE,
+    0xC01: Csr(lambda hart: hart.mtime, lambda hart, value: None, by_itself=True),
+    0xC02: _INSTRET,
     0xF11: _constant(0),
     0xF12: _constant(0),
     0xF13: _constant(0),

@@ -59,6 +59,9 @@ class Hart:
     def timers_changed(self) -> None:
         self.heard.append("timers")
 
+    def heard_from_outside(self) -> None:
+        self.heard.append("outside")
+
     def wrote_float(self) -> None:
         self.heard.append("float")
 
@@ -284,3 +287,27 @@ def test_each_byte_of_pmpcfg_is_locked_by_itself(number: int, first: int) -> Non
     for entry in range(16):
         assert hart.write(0x3B0 + entry, ONES) == (0 if entry in kept else (1 << 54) - 1)
     assert hart.heard == ["pmp"] * (2 + 14)
+
+
+def test_which_registers_change_by_themselves() -> None:
+    changing = {0x144, 0x344, 0xB00, 0xB02, 0xC00, 0xC01, 0xC02}
+    assert {number for number, csr in CSRS.items() if csr.by_itself} == changing
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "enabled", "is_open"),
+    [
+        (0x300, 8, 0x80, True),
+        (0x300, 2, 0x80, True),
+        (0x300, 0x80, 0x80, False),
+        (0x300, 8, 0, False),
+        (0x100, 2, 0x20, True),
+        (0x100, 0x20, 0x20, False),
+    ],
+)
+def test_a_status_that_lets_interrupts_come(
+    number: int, value: int, enabled: int, is_open: bool
+) -> None:
+    hart = Hart(MIE=enabled)
+    hart.find(number, is_write=True).write(cast("Core", hart), value)
+    assert hart.heard == ["outside"] * is_open

@@ -154,7 +154,7 @@ class Hart(ClockedMemory):
             chain.look(state, self.ram, self.is_connected)
             self.leave |= self.is_to_stop
 
-    def _heard_from_device(self) -> None:
+    def heard_from_outside(self) -> None:
         if chain.is_watched(self.state, self.ticks):
             chain.disturbed(self.state)
 

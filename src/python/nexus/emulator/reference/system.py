@@ -45,6 +45,8 @@ def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) ->
             raise _illegal(name, rd=shown, rs1=rs1, imm=imm) from None
         operand = rs1 if immediate else x[rs1]
         old = csr.read(hart)
+        if csr.by_itself:
+            hart.heard_from_outside()
         if is_write:
             kept = old if csr.kept is None else csr.kept(hart)
             csr.write(hart, combine(kept, operand) & M64)
