@@ -24,7 +24,7 @@ from sqlalchemy import event  # pants: no-infer-dep
 from sqlalchemy.dialects import postgresql, sqlite  # pants: no-infer-dep
 from sqlalchemy.engine import Engine  # pants: no-infer-dep
 
-from nexus.remotecache import outages
+from nexus.remotecache import database_waits, outages
 from nexus.remotecache.settings import LOOKING
 
 SQLITE: Final = "sqlite:///"
@@ -59,8 +59,11 @@ def complete_url(url: str) -> str:
         DatabaseError: it is of another kind, or is not a URL.
     """
     if not url.startswith((SQLITE, *POSTGRESQL)):
+        # The rest is not shown: somewhere in it may be a password.
+        kind, mark, _ = url.partition("://")
+        shown = f"{kind}{mark}..." if mark else url and "..."
         raise DatabaseError(
-            f"--database: {url.partition('://')[0] + '://...'!r} is not a kind of database; "
+            f"--database: {shown!r} is not a kind of database; "
             "expected postgresql://USER@HOST/NAME, or leave the option out for SQLite in the folder"
         )
     if url.startswith(SQLITE):
@@ -109,8 +112,7 @@ def prepare_sqlite(path: Path) -> None:
                 )
             database.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as exc:
-        hint = "another program has it open; end that" if "locked" in str(exc) else "move it away"
-        raise DatabaseError(f"{path}: {exc}; {hint}") from exc
+        raise DatabaseError(f"{path}: {exc}; {hint_of(exc)}") from exc
     engine = sqlalchemy.create_engine(f"{SQLITE}{path}")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
@@ -119,10 +121,24 @@ def prepare_sqlite(path: Path) -> None:
     path.chmod(0o600)
 
 
+def hint_of(error: sqlite3.Error) -> str:
+    """Say what to do about a file of SQLite."""
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another program has it open; end that"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return "this user must own it, and its folder must be there and this user's"
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return "make room on its disk"
+        case _:
+            return "move it away"
+
+
 def prepare_postgresql(url: str) -> None:
     """Look at a database on a server, and make its tables if it has none."""
     shown = sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    engine = sqlalchemy.create_engine(url, connect_args={"connect_timeout": OPEN_SECONDS_MAX})
+    database_waits.install()
+    engine = sqlalchemy.create_engine(url)
     try:
         tables = set(sqlalchemy.inspect(engine).get_table_names())
         if not tables:
@@ -195,6 +211,7 @@ def install() -> None:
     SqlProvider._create_sqlalchemy_engine = _create_engine
     Notifier._listen_for_updates = _listen
     Scheduler._insert_on_conflict_do_nothing = _insert
+    database_waits.install()
     outages.install()
 
 
@@ -205,8 +222,15 @@ def _create_provider(provider: SqlProvider, **options: Any) -> None:
 
 def _create_engine(provider: SqlProvider, url: str, *rest: Any, **options: Any) -> Engine:
     if not url.startswith(SQLITE):
+        # The options in the URL come last, and so they win.
+        asked_for = sqlalchemy.make_url(url).normalized_query.get("options", ())
+        told = " ".join((database_waits.OPTIONS, *asked_for))
         # A connection that the database has closed meanwhile is made anew before it is used.
-        asked = {**options, "pool_pre_ping": True, "connect_args": dict(outages.CONNECTION)}
+        asked = {
+            **options,
+            "pool_pre_ping": True,
+            "connect_args": {**outages.CONNECTION, "options": told},
+        }
         made: Engine = create_engine(provider, url, *rest, **asked)
         return made
     engine = sqlalchemy.create_engine(

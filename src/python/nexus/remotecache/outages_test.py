@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any  # Any: BuildGrid publishes no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
+import psycopg2
 import pytest
 import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid.server.exceptions import BotSessionCancelledError, RetriableDatabaseError
@@ -21,7 +22,8 @@ from buildgrid.server.sql import provider as providers
 from buildgrid.server.sql.provider import SqlProvider
 from sqlalchemy import event  # pants: no-infer-dep
 
-from nexus.remotecache import database, health, outages
+from nexus.remotecache import database, database_waits, health, outages
+from nexus.remotecache.postgresql_fake import frozen
 from nexus.remotecache.processes import free_port
 
 ONE = sqlalchemy.text("SELECT 1")
@@ -47,6 +49,12 @@ def met(origin: BaseException) -> sqlalchemy.exc.OperationalError:
     return sqlalchemy.exc.OperationalError("SELECT 1", None, origin)
 
 
+def said(error: BaseException) -> str:
+    """The words of an error about a database that is not there; empty for another error."""
+    found = outages.cause(error)
+    return outages.words(found) if found else ""
+
+
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The changes of a server in BuildGrid, taken back at the end."""
@@ -69,7 +77,14 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (met(Refused("refused\n\tIs it running?")), "refused"),
         (met(Refused("it said so", "57P03")), "it said so"),
+        (met(Refused("a statement took too long", "57014")), "a statement took too long"),
+        (met(Refused("too many connections", "53300")), "too many connections"),
+        (met(Refused("a disk is full", "53100")), "a disk is full"),
+        (met(Refused("a disk fails", "58030")), "a disk fails"),
+        (met(Refused("it said so", "08006")), "it said so"),
         (met(Refused("it said so", "55P03")), ""),
+        (met(Refused("two wait for each other", "40P01")), ""),
+        (psycopg2.OperationalError("while it listened"), "while it listened"),
         (met(sqlite_error(sqlite3.SQLITE_FULL)), "it said so"),
         (met(sqlite_error(sqlite3.SQLITE_BUSY)), "it said so"),
         (met(sqlite_error(sqlite3.SQLITE_ERROR)), ""),
@@ -81,7 +96,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_an_outage_and_what_is_a_mistake(error: Exception, wanted: str) -> None:
-    assert outages.outage(error) == wanted
+    assert said(error) == wanted
 
 
 class Line:
@@ -120,12 +135,92 @@ def test_it_is_unavailable_while_it_is_away_and_serves_when_it_is_back(
         line.ask()
     status = caught.value.error_status
     assert (status.code, status.details) == (grpc.StatusCode.UNAVAILABLE, outages.MESSAGE)
-    assert outages.OUTAGE.complaint() == "the database does not answer: connection refused"
+    assert outages.OUTAGE.complaint() == "the database cannot be used: connection refused"
     line.is_cut = False
     assert line.ask() == 1
     assert outages.OUTAGE.complaint() == ""
     # Each of thousands of statements would have a traceback there.
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def cut(line: Line) -> None:
+    """Take the database away, and let a session find out."""
+    line.is_cut = True
+    with pytest.raises(RetriableDatabaseError):
+        line.ask()
+
+
+def test_a_session_that_was_answered_before_does_not_end_an_outage(line: Line) -> None:
+    with line.provider.session() as early:
+        early.execute(ONE)
+        with pytest.raises(RetriableDatabaseError), line.provider.session():
+            raise met(Refused("connection refused"))
+    assert outages.OUTAGE.complaint() == "the database cannot be used: connection refused"
+
+
+def test_a_session_that_asks_nothing_does_not_end_an_outage(line: Line) -> None:
+    cut(line)
+    with pytest.raises(RetriableDatabaseError), line.provider.session():
+        pytest.fail("it has begun")
+    assert outages.OUTAGE.is_away
+
+
+def test_while_it_is_away_one_call_asks_and_all_others_are_told_at_once(line: Line) -> None:
+    cut(line)
+    line.is_cut = False
+    with outages.OUTAGE.asking, pytest.raises(RetriableDatabaseError):
+        line.ask()
+    assert outages.OUTAGE.is_away
+    assert line.ask() == 1
+    assert not outages.OUTAGE.is_away
+
+
+def test_one_that_asks_in_vain_leaves_the_place_to_the_next(line: Line) -> None:
+    cut(line)
+    cut(line)
+    line.is_cut = False
+    assert line.ask() == 1
+
+
+class Clock:
+    """A time that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_session_from_before_the_last_answer_does_not_begin_an_outage() -> None:
+    clock = Clock()
+    outage = outages.Outage(clock)
+    outage.begin("refused", clock.seconds)
+    clock.seconds = 110.0
+    outage.end()
+    outage.begin("a late one", 109.0)
+    assert outage.complaint() == ""
+    outage.begin("gone again", 110.0)
+    assert outage.complaint() == "the database cannot be used: gone again"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [met(Refused("full", "53100")), met(sqlite_error(sqlite3.SQLITE_FULL))],
+    ids=["postgresql", "sqlite"],
+)
+def test_one_without_room_is_doubted_though_it_answers(
+    error: Exception, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(outages, "OUTAGE", outages.Outage(clock))
+    with pytest.raises(RetriableDatabaseError), line.provider.session():
+        raise error
+    assert line.ask() == 1
+    clock.seconds += outages.ROOM_SECONDS - 1
+    assert outages.OUTAGE.complaint() == f"the database cannot be used: {said(error)}"
+    clock.seconds += 1
+    assert outages.OUTAGE.complaint() == ""
 
 
 def test_a_mistake_in_a_statement_stays_one_and_is_in_the_log(
@@ -160,6 +255,32 @@ def test_a_postgresql_that_does_not_listen_is_an_outage() -> None:
     assert "Connection refused" in outages.OUTAGE.complaint()
     # One whose connections were closed meanwhile is asked by new ones.
     assert provider._engine.pool._pre_ping
+
+
+def test_a_postgresql_that_is_frozen_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_waits, "ANSWER_SECONDS_MAX", 0.1)
+    # A machine with other work may need longer for an answer that does come.
+    monkeypatch.setattr(database_waits, "CONNECT_SECONDS_MAX", 60)
+    with frozen(lets_in=True) as port:
+        provider = SqlProvider(connection_string=f"{database.DRIVER}u@127.0.0.1:{port}/jobs")
+        with pytest.raises(RetriableDatabaseError), provider.session() as session:
+            session.execute(ONE)
+        provider._engine.dispose()
+    assert outages.OUTAGE.reason == "no answer to a statement within 0.1 s"
+
+
+def test_a_session_is_bounded_by_the_server_too_and_as_the_url_says() -> None:
+    url = f"{database.DRIVER}u@127.0.0.1:1/jobs?options=-csearch_path%3Dtheirs"
+    asked: list[str] = []
+
+    def connect(_dialect: object, _record: object, _args: object, given: dict[str, str]) -> None:
+        asked.append(given["options"])
+
+    provider = SqlProvider(connection_string=url)
+    event.listen(provider._engine, "do_connect", connect)
+    with pytest.raises(RetriableDatabaseError), provider.session() as session:
+        session.execute(ONE)
+    assert asked == [f"{database_waits.OPTIONS} -csearch_path=theirs"]
 
 
 class Session:
@@ -197,7 +318,7 @@ def survived(is_there: bool) -> Iterator[None]:
     try:
         yield
     except sqlalchemy.exc.OperationalError as exc:
-        seen = outages.outage(exc)
+        seen = said(exc)
     assert bool(seen) is not is_there
 
 
