@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any, Final, Self  # Any: gRPC and BuildGrid publish no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
@@ -20,6 +21,10 @@ CALL_SECONDS_MAX: Final = 60.0
 
 # For an execution, its queue and its second tries included.
 EXECUTE_SECONDS_MAX: Final = 300.0
+
+# Between two tries: from what a server needs to close a connection, to what it needs to start.
+PAUSE_SECONDS_MIN: Final = 0.1
+PAUSE_SECONDS_MAX: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -137,15 +142,29 @@ class Client:
     ) -> Done:
         """Execute an action and wait for its end.
 
-        A connection that is lost meanwhile is taken up again, as Pants does.
+        A connection that is lost meanwhile is taken up again, as Pants does, after a pause.
+
+        Raises:
+            EndedError: there was no end within the time.
         """
-        how = self.how(seconds or EXECUTE_SECONDS_MAX)
+        patience = seconds or EXECUTE_SECONDS_MAX
+        deadline = monotonic() + patience
         request = messages.ExecuteRequest(
             instance_name=self.instance, action_digest=action, skip_cache_lookup=skip_lookup
         )
-        stream = self.executions.Execute(request, **how)
         name = ""
-        for _ in range(TRIES_MAX):
+        lost = ""
+        for pause in pauses():
+            left = deadline - monotonic()
+            if left <= 0:
+                break
+            # A server that is started again is waited for, once there was one.
+            how = {**self.how(left), "wait_for_ready": bool(lost)}
+            stream = (
+                self.executions.WaitExecution(messages.WaitExecutionRequest(name=name), **how)
+                if name
+                else self.executions.Execute(request, **how)
+            )
             try:
                 for operation in stream:
                     name = operation.name
@@ -155,14 +174,9 @@ class Client:
             except grpc.RpcError as exc:
                 if exc.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
-                wait = messages.WaitExecutionRequest(name=name)
-                again = {**self.how(seconds or EXECUTE_SECONDS_MAX), "wait_for_ready": True}
-                stream = (
-                    self.executions.WaitExecution(wait, **again)
-                    if name
-                    else self.executions.Execute(request, **again)
-                )
-        raise EndedError(f"the connection was lost {TRIES_MAX} times")
+                lost = describe(exc)
+            sleep(pause)
+        raise EndedError(f"no end within {patience:.0f} s; last lost: {lost}")
 
     def done(self, operation: Any) -> Done:
         """Return the result of an operation that has ended."""
@@ -183,8 +197,13 @@ class Client:
         )
 
 
-# A connection that is lost as often as this is not a connection.
-TRIES_MAX: Final = 10
+def pauses() -> Iterator[float]:
+    """Say how long to wait before each further try: the first loss may be a moment's."""
+    pause = PAUSE_SECONDS_MIN
+    while True:
+        yield pause
+        pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
 
 CODES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
