@@ -222,7 +222,8 @@ class Register:
             if not held:
                 known = sorted({grant.name for grant in grants.values() if not grant.revoked})
                 raise AccessError(
-                    f"{name!r} has no valid token; expected one of: {', '.join(known) or 'none'}"
+                    f"--revoke: {name!r} has no valid token; expected one of: "
+                    f"{', '.join(known) or 'none'}"
                 )
             for grant in held:
                 grants[grant.number] = replace(grant, revoked=stamp(now))

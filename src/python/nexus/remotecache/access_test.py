@@ -88,7 +88,7 @@ def test_what_is_not_a_name_is_named(name: str, tmp_path: Path) -> None:
 def test_revoking_a_stranger_names_those_there_are(tmp_path: Path) -> None:
     register = Register(tmp_path / "r.json")
     register.add(grant("ci"))
-    with pytest.raises(AccessError, match="'co' has no valid token; expected one of: ci"):
+    with pytest.raises(AccessError, match="--revoke: 'co' has no valid token; expected one of: ci"):
         register.revoke("co", NOW)
 
 

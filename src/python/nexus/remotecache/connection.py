@@ -119,14 +119,11 @@ def look(remote: Remote) -> None:
         ServerError: it is not there.
         SettingError: it is another server, or its certificate is not valid.
     """
+    context = trusting(remote.authority)
     try:
         with socket.create_connection((remote.host, remote.port), CONNECT_SECONDS_MAX) as plain:
             if remote.insecure:
                 return
-            context = ssl.create_default_context(
-                cafile=str(remote.authority) if remote.authority else None
-            )
-            context.set_alpn_protocols(["h2"])
             with context.wrap_socket(plain, server_hostname=remote.host):
                 return
     except ssl.SSLCertVerificationError as exc:
@@ -134,22 +131,40 @@ def look(remote: Remote) -> None:
             certificate_refusal(remote, exc.verify_code, exc.verify_message)
         ) from exc
     except ssl.SSLError as exc:
-        if remote.authority and "NO_CERTIFICATE_OR_CRL_FOUND" in str(exc):
-            raise SettingError(missing_certificate(remote.authority)) from exc
         raise ServerError(f"{remote.address}: does not speak TLS ({exc.reason})") from exc
     except OSError as exc:
-        if remote.authority and not remote.authority.is_file():
-            raise SettingError(f"--authority: {remote.authority}: {exc.strerror}") from exc
         raise ServerError(
             f"{remote.address}: {exc.strerror or exc}; start the server, or give the address where "
             "it listens"
         ) from exc
 
 
-def missing_certificate(path: Path) -> str:
-    """Say what a file is that holds no certificate, and which file does."""
+def trusting(authority: Path | None) -> ssl.SSLContext:
+    """Trust the certificates in a file, or those of this machine.
+
+    Raises:
+        SettingError: the file cannot be read, or holds none.
+    """
+    if authority is None:
+        context = ssl.create_default_context()
+    else:
+        try:
+            # Around certificates there may be other text, such as settings.
+            text = read_bounded(authority, FILE_BYTES_MAX).decode("utf-8", "replace")
+            # With an empty text, this machine's authorities would be trusted.
+            shown = text.encode("ascii", "replace").decode() or "\n"
+            context = ssl.create_default_context(cadata=shown)
+        except ssl.SSLError as exc:
+            raise SettingError(missing_certificate(authority, text)) from exc
+        except OSError as exc:
+            raise SettingError(f"--authority: {authority}: {exc.strerror}") from exc
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def missing_certificate(path: Path, text: str) -> str:
+    """Say what a file with a text is that holds no certificate, and which file does."""
     complaint = f"--authority: {path} holds no certificate"
-    text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8", "replace")
     if not any(line.startswith(LOCAL_ADDRESS) for line in text.splitlines()):
         return f"{complaint}; expected one in PEM, or the settings that a server with --name wrote"
     return (

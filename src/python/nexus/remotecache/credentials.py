@@ -123,6 +123,17 @@ class ServerFiles:
     certificate: Path
     key: Path
 
+    def named(self, text: str) -> str:
+        """Put the option of a file before what is said of it."""
+        options = {
+            "--authority": self.authority,
+            "--certificate": self.certificate,
+            "--key": self.key,
+        }
+        given = (name for name, path in options.items() if text.startswith(f"{path}: "))
+        option = next(given, "")
+        return f"{option}: {text}" if option else text
+
 
 def create(
     folder: Path, *, lifetime: timedelta, names: Sequence[str] = (LOCAL_NAME,)

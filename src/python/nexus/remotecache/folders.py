@@ -61,10 +61,7 @@ def take(folder: Path, kind: Kind, stack: ExitStack) -> Path:
         lock(folder, stack)
         mark(folder, kind)
     except OSError as exc:
-        raise SettingError(
-            f"--folder: {folder}: {exc.strerror}; expected a folder of this user with room on its "
-            "disk, or a place where this user may make one"
-        ) from exc
+        raise SettingError(unusable(folder, exc)) from exc
     return folder
 
 
@@ -82,6 +79,14 @@ def refuse_others(folder: Path, kind: Kind) -> None:
         raise SettingError(f"--folder: {folder}: must not have {spoiling[0]!r} in its path")
     if kind is WORKER and ENDS_A_NAME in os.fspath(folder.absolute()):
         raise SettingError(f"--folder: {folder}: a worker's folder must not have ':' in its path")
+    try:
+        refuse_held(folder, kind)
+    except OSError as exc:
+        raise SettingError(unusable(folder, exc)) from exc
+
+
+def refuse_held(folder: Path, kind: Kind) -> None:
+    """Look whether a place holds what is another's."""
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"--folder: {folder}: it is a file; expected a folder of this user")
     if not folder.exists() or is_of(folder, kind):
@@ -92,6 +97,14 @@ def refuse_others(folder: Path, kind: Kind) -> None:
         raise SettingError(
             f"--folder: {folder} holds something else; give an empty folder, or a new one"
         )
+
+
+def unusable(folder: Path, error: OSError) -> str:
+    """Say what the system has against a folder, and what would do."""
+    return (
+        f"--folder: {folder}: {error.strerror}; expected a folder of this user with room on its "
+        "disk, or a place where this user may make one"
+    )
 
 
 def lock(folder: Path, stack: ExitStack) -> None:

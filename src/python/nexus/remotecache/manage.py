@@ -47,8 +47,15 @@ def keys_of(folder: Path) -> Path:
     Raises:
         SettingError: it is not one.
     """
-    keys = folder.resolve() / "keys"
-    if not (keys / "tokens.json").is_file():
+    try:
+        keys = folder.resolve() / "keys"
+        is_there = (keys / "tokens.json").is_file()
+    except (OSError, RuntimeError) as exc:  # The latter is a loop of links.
+        reason = exc.strerror if isinstance(exc, OSError) else "a loop of links"
+        raise SettingError(
+            f"--folder: {folder}: {reason}; ask as the user of the server, or as root"
+        ) from exc
+    if not is_there:
         raise SettingError(
             f"--folder: {folder} has no keys of a server; start a server with this folder first"
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import credentials, database, folders, serve, server, worker
+from nexus.remotecache import credentials, database, folders, refusing, serve, server, worker
 from nexus.remotecache.processes import ENDING, free_port
 
 DAY = timedelta(days=1)
@@ -230,6 +230,17 @@ def test_what_keeps_a_server_from_starting_is_one_line_and_a_code(
     assert printed.err.count("\n") == 1
     assert said in printed.err
     assert "secret" not in printed.err
+
+
+def test_a_disk_on_which_the_store_would_take_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(refusing, "STORE_RESERVED_BYTES", 1 << 80)
+    assert serve.main([f"--folder={tmp_path / 'server'}"]) == CONFIG
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert f"the store keeps {1 << 80} of them free and needs 200000000; give a folder" in printed
+    assert not (tmp_path / "server" / "keys").exists()
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTP_PROXY", "all_proxy"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nexus.remotecache.folders import ENDS_A_NAME
 from nexus.remotecache.processes import ServerError, SettingError, family_of, free_port
+from nexus.remotecache.settings import QUOTA_BYTES_MIN, STORE_RESERVED_BYTES
 
 
 def refuse_taken(address: str, port: int, option: str = "--port") -> None:
@@ -52,11 +53,37 @@ def refuse_unwritable(path: Path | None) -> None:
     """
     if path is None:
         return
-    place = path if path.exists() else path.parent
-    if path.is_dir() or not os.access(place, os.W_OK):
+    try:
+        parent = path.resolve().parent
+        place = path if path.exists() else parent
+        can_be = parent.is_dir() and not path.is_dir() and os.access(place, os.W_OK)
+    except (OSError, RuntimeError):  # The latter is a loop of links.
+        can_be = False
+    if not can_be:
         raise SettingError(
             f"--settings: {path} cannot be written; expected a file in a folder that is there, and "
             "where this user may write"
+        )
+
+
+def refuse_small(folder: Path) -> None:
+    """Look whether a store could take anything on the disk of its folder.
+
+    A store that is new has only what is free there.  One that holds something can make room, so
+    its disk must be too small as a whole.
+
+    Raises:
+        SettingError: it could not.
+    """
+    disk = os.statvfs(folder)
+    is_new = not (folder / "store").exists()
+    room = (disk.f_bavail if is_new else disk.f_blocks) * disk.f_frsize
+    needed = STORE_RESERVED_BYTES + QUOTA_BYTES_MIN
+    if room < needed:
+        raise SettingError(
+            f"--folder: {folder}: its disk has {room} bytes {'free' if is_new else 'in all'}; the "
+            f"store keeps {STORE_RESERVED_BYTES} of them free and needs {QUOTA_BYTES_MIN}; give a "
+            f"folder on a disk with at least {needed}"
         )
 
 
@@ -67,10 +94,20 @@ def refuse_missing(folders: Iterable[Path]) -> None:
         SettingError: one is not.
     """
     for folder in folders:
-        if not folder.is_dir():
-            raise SettingError(f"--mount: {folder} is not a folder of this machine")
+        if not is_folder(folder):
+            raise SettingError(
+                f"--mount: {folder} is not a folder of this machine, or not in this user's reach"
+            )
         if ENDS_A_NAME in os.fspath(folder.absolute()):
             raise SettingError(f"--mount: {folder}: must not have ':' in its path")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as this user may know."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def refuse_passwords(network: Mapping[str, str]) -> None:

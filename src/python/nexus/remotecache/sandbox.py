@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nexus.remotecache.refusing import is_folder
 from nexus.remotecache.settings import SANDBOX_CACHES
 
 # Where the tools of a Linux machine are; `/etc` for resolving names and certificates.
@@ -49,7 +50,7 @@ def visible_folders(environment: Mapping[str, str], more: Sequence[Path]) -> tup
     pyenv = Path(environment.get("PYENV_ROOT") or Path.home() / ".pyenv")
     system = [Path(folder) for folder in SYSTEM]
     found = (*system, pyenv, pants_cache(environment), *more)
-    return tuple(folder for folder in found if folder.is_dir())
+    return tuple(folder for folder in found if is_folder(folder))
 
 
 def pants_cache(environment: Mapping[str, str]) -> Path:
@@ -66,7 +67,7 @@ def tool_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tup
         for candidate in dict.fromkeys(on_path)
         # A shim of pyenv chooses by files and variables that are not there.
         if candidate.name != "shims"
-        and candidate.is_dir()
+        and is_folder(candidate)
         and any(candidate.is_relative_to(folder) for folder in folders)
     )
 

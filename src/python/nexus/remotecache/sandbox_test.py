@@ -13,6 +13,9 @@ from nexus.remotecache.sandbox import (
 )
 from nexus.remotecache.settings import SANDBOX_CACHES
 
+# The system refuses to look at a name of so many letters, as it does for a folder of another user.
+LONG = "x" * 300
+
 
 def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_path: Path) -> None:
     (tmp_path / "usr-bin").mkdir()
@@ -30,7 +33,7 @@ def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_p
 def test_folders_that_do_not_exist_are_left_out(tmp_path: Path) -> None:
     pyenv = tmp_path / "pyenv"
     pyenv.mkdir()
-    environment = {"PYENV_ROOT": str(pyenv), "NEXUS_PANTS_CACHE": str(tmp_path / "none")}
+    environment = {"PYENV_ROOT": str(pyenv), "NEXUS_PANTS_CACHE": str(tmp_path / LONG)}
 
     folders = visible_folders(environment, [tmp_path, tmp_path / "nor-this"])
 
@@ -45,7 +48,7 @@ def test_tools_are_looked_for_where_processes_can_see_them(tmp_path: Path) -> No
     tools, hidden = tmp_path / "tools" / "bin", tmp_path / "hidden"
     for folder in (shims, tools, hidden):
         folder.mkdir(parents=True)
-    environment = {"PATH": f"{shims}:{hidden}:{tools}:{tools}:{tmp_path}/missing"}
+    environment = {"PATH": f"{shims}:{hidden}:{tools}:{tools}:{tmp_path}/missing:/{LONG}"}
 
     found = tool_folders(environment, [tmp_path / "pyenv", tmp_path / "tools"])
 

@@ -47,6 +47,7 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.refusing import (
     refuse_missing,
     refuse_passwords,
+    refuse_small,
     refuse_strange,
     refuse_taken,
     refuse_unwritable,
@@ -131,7 +132,7 @@ def keys(folder: Path, arguments: argparse.Namespace) -> Credentials:
     try:
         certificates.check(arguments.files, arguments.names, now)
     except certificates.CertificateError as exc:
-        raise SettingError(str(exc)) from exc
+        raise SettingError(arguments.files.named(str(exc))) from exc
     return Credentials(place, arguments.files)
 
 
@@ -149,6 +150,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
             refuse_taken(arguments.listen, port, option)
     refuse_unwritable(arguments.settings)
     refuse_missing(arguments.mount)
+    refuse_small(folder)
     # Without workers there is no receiver for it.
     network = network_of(os.environ) if arguments.schedule else {}
     refuse_passwords(network)
@@ -157,7 +159,9 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     if arguments.schedule:
         try:
             url = database.complete_url(
-                arguments.database or f"{database.SQLITE}{folder / 'jobs.sqlite'}"
+                f"{database.SQLITE}{folder / 'jobs.sqlite'}"
+                if arguments.database is None
+                else arguments.database
             )
             database.prepare(url)
         except database.DatabaseError as exc:
@@ -177,7 +181,10 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
         worker_seconds=arguments.worker_seconds,
     )
     with server.running(folder, made, place) as running, own_worker(running, arguments) as helper:
-        print_settings(running, arguments)
+        try:
+            print_settings(running, arguments)
+        except OSError as exc:
+            raise ServerError(f"{exc.filename or 'standard output'}: {exc.strerror}") from exc
         while (ended := running.ended()) is None:
             if helper is not None and helper.poll() is not None:
                 raise ServerError(ending(folder, "worker", helper.returncode))

@@ -124,7 +124,6 @@ def add_scheduling(made: CommandLine) -> None:
     add("--schedule", action="store_true", help="take processes for workers")
     add(
         "--database",
-        default="",
         metavar="URL",
         help="database of the scheduler: postgresql://...; default: SQLite in the folder",
     )
@@ -184,7 +183,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if given.name is None and not address.is_loopback:
         raise UsageError("--name: is missing; say by which names other machines find this one")
     try:
-        given.names = parse_names(given.name or LOCAL_NAME)
+        given.names = parse_names(LOCAL_NAME if given.name is None else given.name)
         if given.scopes is not None:
             given.scopes = parse_scopes(given.scopes)
     except CertificateError as exc:
@@ -192,7 +191,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     except AccessError as exc:
         raise UsageError(f"--scopes: {exc}") from exc
     given.files = Files(given.authority, given.certificate, given.key).given()
-    given.schedule = given.schedule or given.execute or bool(given.database)
+    given.schedule = given.schedule or given.execute or given.database is not None
     hold_ports(given)
     hold_management(given)
     return given

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -79,3 +81,43 @@ def test_a_port_that_is_none_is_named(given: str) -> None:
     with pytest.raises(UsageError) as caught:
         serve_options.parse([f"--port={given}"])
     assert f"{given!r} is not a port; expected 0 to 65535" in str(caught.value)
+
+
+class Disk(NamedTuple):
+    """A disk, as far as the system is asked."""
+
+    f_bavail: int
+    f_blocks: int
+    f_frsize: int = 1000
+
+
+@pytest.fixture(name="room")
+def room_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Look at a folder, with or without a store in it, on a disk of so many kB."""
+
+    def look(free: int, whole: int, held: str) -> None:
+        (tmp_path / held).mkdir()
+        monkeypatch.setattr(os, "statvfs", lambda _folder: Disk(free, whole))
+        refusing.refuse_small(tmp_path)
+
+    return look
+
+
+def test_a_store_is_taken_that_may_grow_or_has_grown(room: Callable[..., None]) -> None:
+    room(2_200_000, 9_000_000, "other")
+    # The store makes room out of its own.
+    room(100, 2_200_000, "store")
+
+
+@pytest.mark.parametrize(
+    ("free", "whole", "held", "said"),
+    [
+        (2_199_999, 9_000_000, "other", "its disk has 2199999000 bytes free; the store keeps"),
+        (100, 2_199_999, "store", "its disk has 2199999000 bytes in all; the store keeps"),
+    ],
+)
+def test_a_store_that_could_take_nothing_is_refused(
+    free: int, whole: int, held: str, said: str, room: Callable[..., None]
+) -> None:
+    with pytest.raises(processes.SettingError, match=said):
+        room(free, whole, held)

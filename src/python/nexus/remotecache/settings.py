@@ -48,6 +48,10 @@ _UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 QUOTA_BYTES_MIN: Final = 200 * 1000**2
 QUOTA_BYTES_MAX: Final = 1000 * 1000**4
 
+# The store of a server makes room for others on its disk until so much is free, and takes nothing
+# where that cannot be had.
+STORE_RESERVED_BYTES: Final = 2 * 1000**3
+
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30
 # BuildGrid gives nothing to a worker that it hears of more often than every 3 s.
@@ -55,6 +59,9 @@ WORKER_SECONDS_MIN: Final = 5
 
 # A process runs at most this long, and is given to so many workers that die of it.
 EXECUTION_SECONDS_MAX: Final = 7200
+# It says so much at most, to its output and its errors together: a loop that says the same for ever
+# must not fill the disks of one worker after another.
+EXECUTION_SAID_BYTES_MAX: Final = 256 * 1024 * 1024
 JOB_ATTEMPTS_MAX: Final = 5
 
 # As many processes wait for workers with the same properties; more are refused.
