@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_p
 from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache.reporting import Outcome
-from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
+from nexus.remotecache.settings import EXECUTION_SAID_BYTES_MAX, EXECUTION_SECONDS_MAX
 
 # The part of a failed runner's output that is kept.
 SAID_BYTES_MAX: Final = 2000
@@ -28,6 +29,9 @@ SAID_BYTES_MAX: Final = 2000
 # does not.
 OVERTIME_SECONDS: Final = 60
 
+# Between two looks at how much a process has said.
+LOOK_SECONDS: Final = 0.5
+
 # A runner that was told to end needs a moment to end its sandbox.
 KILL_SECONDS: Final = 5.0
 
@@ -35,6 +39,8 @@ KILL_SECONDS: Final = 5.0
 # shell's number for SIGALRM.  We say the same of one that we had to kill for that; another end by a
 # signal, such as by a kernel without memory, is this machine's alone.
 TIME_IS_OVER: Final = 128 + signal.SIGALRM
+# And for SIGXFSZ: of one that we had to kill for what it said.
+SAID_TOO_MUCH: Final = 128 + signal.SIGXFSZ
 
 # The runner's words for outputs that it cannot hand over: a link, a pipe, a path that leads out.
 # It would say so on every machine.
@@ -86,7 +92,7 @@ class Runner:
             action.ClearField("platform")
             asked.write_bytes(action.SerializeToString())
             argv = [*self.program, f"--action={asked}", f"--action-result={answered}"]
-            code, said = self.start(name, argv, action.timeout.seconds)
+            code, said = self.start(name, argv, action.timeout.seconds, Path(folder))
             if code or not answered.is_file():
                 reason = f"the runner ended with {code}: {said.strip()[-SAID_BYTES_MAX:]}"
                 with self.lock:
@@ -96,15 +102,21 @@ class Runner:
                     self.failed(reason, False)
                 return verdict
             result = messages.ActionResult.FromString(answered.read_bytes())
+        if (
+            result.stdout_digest.size_bytes + result.stderr_digest.size_bytes
+            > EXECUTION_SAID_BYTES_MAX
+        ):
+            # It ended between two looks.
+            return judged(SAID_TOO_MUCH, "", 0)
         result.execution_metadata.worker = self.name
         result.execution_metadata.worker_start_timestamp.FromDatetime(began)
         result.execution_metadata.worker_completed_timestamp.FromDatetime(datetime.now(UTC))
         return Outcome(result)
 
-    def start(self, name: str, argv: Sequence[str], seconds: int) -> tuple[int, str]:
-        """Start the runner and wait for it.
+    def start(self, name: str, argv: Sequence[str], seconds: int, place: Path) -> tuple[int, str]:
+        """Start the runner and wait for it; what its process says is in files in that place.
 
-        What it says is kept in memory: a disk that is full is one of the things it may say.
+        What it says itself is kept in memory: a disk that is full is one of the things it may say.
         """
         limit = min(seconds or EXECUTION_SECONDS_MAX, EXECUTION_SECONDS_MAX) + OVERTIME_SECONDS
         with os.fdopen(os.memfd_create("runner"), "w+b", buffering=0) as said:
@@ -116,11 +128,12 @@ class Runner:
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=subprocess.STDOUT,
+                    env={**os.environ, "TMPDIR": os.fspath(place)},
                     start_new_session=True,
                 )
                 self.running[name] = process
             try:
-                is_over = ends_within(process, limit)
+                early = watch(process, limit, lambda: size_of(said.fileno(), place))
             finally:
                 with self.lock:
                     del self.running[name]
@@ -128,7 +141,7 @@ class Runner:
                 kill(process)
                 code = process.wait()
             said.seek(max(0, said.seek(0, os.SEEK_END) - SAID_BYTES_MAX))
-            return code if is_over else TIME_IS_OVER, said.read().decode(errors="replace")
+            return early or code, said.read().decode(errors="replace")
 
     def end(self, name: str) -> None:
         """End an action that is not wanted any more; the runner ends its sandbox with it."""
@@ -152,15 +165,31 @@ class Runner:
                 kill(process)
 
 
-def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for the end of a process, and leave its number to it."""
+def watch(process: subprocess.Popen[bytes], seconds: float, said: Callable[[], int]) -> int:
+    """Wait for the end of a process, and leave its number to it; the reason to end it before."""
+    deadline = time.monotonic() + seconds
     descriptor = os.pidfd_open(process.pid)
     try:
         ended = select.poll()
         ended.register(descriptor, select.POLLIN)
-        return bool(ended.poll(max(0.0, seconds) * 1000))
+        while (left := deadline - time.monotonic()) > 0:
+            if ended.poll(min(left, LOOK_SECONDS) * 1000):
+                return 0
+            if said() > EXECUTION_SAID_BYTES_MAX:
+                return SAID_TOO_MUCH
+        return TIME_IS_OVER
     finally:
         os.close(descriptor)
+
+
+def size_of(descriptor: int, place: Path) -> int:
+    """Count the bytes of an open file, and of the files in a folder; those come and go."""
+    total = os.fstat(descriptor).st_size
+    with os.scandir(place) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def judged(code: int, reason: str, seconds: int) -> Outcome:
@@ -170,6 +199,12 @@ def judged(code: int, reason: str, seconds: int) -> Outcome:
             None,
             f"it took longer than its {seconds or EXECUTION_SECONDS_MAX} s",
             code_pb2.DEADLINE_EXCEEDED,
+        )
+    if code == SAID_TOO_MUCH:
+        return Outcome(
+            None,
+            f"it wrote more than {EXECUTION_SAID_BYTES_MAX} bytes to its output and its errors",
+            code_pb2.FAILED_PRECONDITION,
         )
     if any(text in reason for text in OF_PROCESSES):
         return Outcome(None, reason, code_pb2.FAILED_PRECONDITION)

@@ -74,6 +74,45 @@ def test_a_runner_that_does_not_end_by_itself_is_ended(
     )
 
 
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "print('x' * 2000, flush=True); time.sleep(1000)",
+        "open(os.environ['TMPDIR'] + '/said', 'w').write('x' * 2000); time.sleep(1000)",
+    ],
+    ids=["the runner", "its process"],
+)
+def test_one_that_says_too_much_is_ended(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "EXECUTION_SAID_BYTES_MAX", 1000)
+    monkeypatch.setattr(executing, "LOOK_SECONDS", 0.01)
+    assert run(tmp_path, "", ending, 0) == (
+        code_pb2.FAILED_PRECONDITION,
+        "it wrote more than 1000 bytes to its output and its errors",
+        [],
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [500, 501])
+def test_what_one_has_said_is_counted_at_its_end(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "EXECUTION_SAID_BYTES_MAX", 1000)
+    result = messages.ActionResult()
+    result.stdout_digest.size_bytes = 500
+    result.stderr_digest.size_bytes = size
+    code = f"import sys; open(sys.argv[-1][16:], 'wb').write({result.SerializeToString()!r})"
+    program = [sys.executable, "-c", code]
+    runner = Runner(tmp_path, program, "me", lambda reason, _is_ours: pytest.fail(reason))
+    outcome = runner.run("a#1", messages.Action())
+    assert (outcome.result is None) is (size > 500)
+    assert outcome.failure == (
+        "" if size == 500 else "it wrote more than 1000 bytes to its output and its errors"
+    )
+
+
 # A runner that starts a process, says so by a file, and waits; told to end, it does so or not.
 WAITING = """
 import os, pathlib, signal, subprocess, sys, time

@@ -21,14 +21,14 @@ from prometheus_client import Gauge, make_wsgi_app
 
 from nexus.remotecache.certificates import load_all
 from nexus.remotecache.metrics import Metrics
-from nexus.remotecache.settings import INSTANCE
+from nexus.remotecache.settings import INSTANCE, STORE_RESERVED_BYTES
 
 # A store that does not answer within this time is not healthy.
 STORE_SECONDS_MAX: Final = 2.0
 
-# The store keeps 2 GB of its disk free, and makes room for that by itself.  Where half of it is
-# gone there was nothing left to evict, and nothing is taken any more.
-FREE_BYTES_MIN: Final = 1_000_000_000
+# The store makes room by itself until so much is free.  Where half of it is gone there was nothing
+# left to evict, and nothing is taken any more.
+FREE_BYTES_MIN: Final = STORE_RESERVED_BYTES // 2
 
 # Between two looks of the server at its own health.
 LOOK_SECONDS: Final = 2.0

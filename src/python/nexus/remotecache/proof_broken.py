@@ -105,7 +105,7 @@ def full_disk(stage: Stage) -> None:
         said = tried.stderr.decode(errors="replace").strip()
         raise NotTriedError(f"no disk of one's own: {said}")
     # The store keeps 2 GB free unless told, which is more than this disk has.
-    with stage.cache(store_prefix=own_disk, store_options=("--reserved=0",)) as cache:
+    with stage.cache(store_prefix=own_disk, store_reserved=0) as cache:
         filler = Path(f"/proc/{cache.store.pid}/root{store}/filler")
         fill(filler)
         refused = stage.run(stage.environment(cache))

@@ -57,7 +57,7 @@ class Place:
     verbose: bool = False
     worker_seconds: int = settings.WORKER_SECONDS_MAX
     store_prefix: Sequence[str] = ()
-    store_options: Sequence[str] = ()
+    store_reserved: int = settings.STORE_RESERVED_BYTES
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ def store_argv(folder: Path, place: Place) -> list[str]:
         f"--bind=unix:{folder / SOCKET}",
         f"--local-server-instance={settings.INSTANCE}",
         f"--quota-high={place.quota}",
+        f"--reserved={place.store_reserved}",
         # A result is a process that succeeded.
         "--cache-failures=false",
         "--log-level=warning",
-        *place.store_options,
         str(folder / "store"),
     ]
 

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -43,7 +44,7 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.processes import (
     program as program_of,
 )
-from nexus.remotecache.refusing import refuse_missing
+from nexus.remotecache.refusing import is_folder, refuse_missing
 from nexus.remotecache.reporting import Health
 from nexus.remotecache.sandbox import Sandbox, pants_cache, refusal, visible_folders
 from nexus.remotecache.worker_options import parse
@@ -147,7 +148,7 @@ def main(argv: Sequence[str]) -> int:
         show_token(remote)
         if given.token.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             say(f"{given.token} can be read by other users of this machine; chmod 600 it")
-        if not (pants := pants_cache(os.environ)).is_dir():
+        if not is_folder(pants := pants_cache(os.environ)):
             say(
                 f"{pants} is not there; the processes of Pants need it where the runners have it: "
                 "start ./pants once here, with the runners' NEXUS_PANTS_CACHE, and start this again"
@@ -169,12 +170,16 @@ def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
     folder = given.folder
     caches = folder / "caches"
     caches.mkdir(exist_ok=True)
+    # One that was killed has left there what its processes had said.
+    running = folder / "running"
+    shutil.rmtree(running, ignore_errors=True)
+    running.mkdir(exist_ok=True)
     with local_store(folder, given, remote) as socket_path:
         limit_open_files()
         condition = Condition(folder, wish, given.free)
         sandbox = Sandbox(visible_folders(os.environ, given.mount), caches)
         runner = Runner(
-            folder,
+            running,
             [
                 str(program_of(folder, "buildbox-run")),
                 f"--remote=unix:{socket_path}",
@@ -238,6 +243,8 @@ def local_store(folder: Path, given: argparse.Namespace, remote: Remote) -> Iter
         "--cas-request-timeout=60",
         "--cas-keepalive-time=20",
         f"--quota-high={given.quota}",
+        # It keeps as much free as we do: else it would take nothing where we take processes.
+        f"--reserved={given.free}",
         "--log-level=warning",
         str(folder / "store"),
     ]

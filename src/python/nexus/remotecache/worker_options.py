@@ -58,7 +58,12 @@ def parser() -> CommandLine:
         help="a folder that processes may read, besides the system's",
     )
     add("--quota", default="10G", help="size of the local store")
-    add("--free", default=str(FREE_BYTES_MIN), metavar="BYTES", help="room to keep")
+    add(
+        "--free",
+        default=str(FREE_BYTES_MIN),
+        metavar="BYTES",
+        help=f"room to keep on its disk; default {FREE_BYTES_MIN}",
+    )
     text = "how long running processes may take to end; default 3600"
     add("--drain-seconds", default="3600", metavar="SECONDS", help=text)
     return made
