@@ -131,6 +131,7 @@ def gated_server(settings: front_settings.Front, configuration: dict[str, Any]) 
     )
     server = create_server(configuration)
     server._is_instrumented = True
+    metrics.keep_fresh(server)
     set_monitoring_bus(measured)
     secret = Path(settings.token_secret).read_text(encoding="ascii")
     register = Register(Path(settings.register))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
+import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid.server.metrics_names import METRIC
 from buildgrid.server.metrics_utils import create_counter_record, create_gauge_record
+from buildgrid.server.scheduler.impl import Scheduler
+from buildgrid.server.server import Server
+from buildgrid.server.sql.models import Base
 from prometheus_client import generate_latest
+from sqlalchemy.orm import Session  # pants: no-infer-dep
 
-from nexus.remotecache.metrics import COUNTS, STATES, TIMES, Metrics
+from nexus.remotecache.metrics import COUNTS, STATES, STATES_SECONDS, TIMES, Metrics, keep_fresh
 
 
 def page(measured: Metrics) -> list[str]:
@@ -52,3 +62,30 @@ def test_what_no_row_names_is_let_go() -> None:
     measured.send_record_nowait(create_counter_record("made.up.count", 1, method="x"))
     measured.send_record_nowait("no record")
     assert page(measured) == before
+
+
+def test_processes_by_state_are_counted_each_time_the_server_looks() -> None:
+    """BuildGrid's own scheduler would say nothing for five minutes after the first count."""
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
+    Base.metadata.create_all(engine)
+
+    @contextmanager
+    def session(**_: object) -> Iterator[Session]:
+        with Session(engine) as made:
+            yield made
+
+    database = SimpleNamespace(session=session)
+    scheduler = Scheduler(database, SimpleNamespace(), property_set=SimpleNamespace())
+    server = Server(
+        server_reflection=False,
+        grpc_compression=grpc.Compression.NoCompression,
+        is_instrumented=True,
+        grpc_server_options=None,
+        max_workers=None,
+    )
+    server._schedulers["main"].add(scheduler)
+    keep_fresh(server)
+    counted = [scheduler.get_metrics("main") for _ in range(3)]
+    assert [bool(it and it["jobs"]) for it in counted] == [True, True, True]
+    assert server._monitoring_period == STATES_SECONDS
+    engine.dispose()
