@@ -18,6 +18,8 @@ from nexus.coverage.lines import Declared, Function, Inline, PartLines, Row, par
 _FOLDERS: Final = (
     (re.compile(r"^.*/\.zig-global-cache/.*/"), "zig/generated/"),
     (re.compile(r"^.*/pants-sandbox-[^/]+/"), ""),
+    # Where a worker of the shared cache has the inputs of each process.
+    (re.compile(r"^/inputs/"), ""),
     (re.compile(r"^.*/ziglang/lib/"), "zig/"),
 )
 
@@ -130,17 +132,19 @@ class _Names(dict[int, str]):
         folder = folders[index] if index >= 0 else self._compiled_in
         if not folder.startswith("/"):
             folder = f"{self._compiled_in}/{folder}"
-        self[number] = path = self._shorten(f"{folder}/{_text(entry.name)}")
+        self[number] = path = shortened(f"{folder}/{_text(entry.name)}", self._root)
         return path
 
-    def _shorten(self, path: str) -> str:
-        if self._root and path.startswith(self._root):
-            return path[len(self._root) :]
-        for pattern, name in _FOLDERS:
-            shorter, count = pattern.subn(name, path)
-            if count:
-                return shorter
-        return path.rpartition("/")[2]  # No path of the machine that compiled it.
+
+def shortened(path: str, root: str = "") -> str:
+    """Name a source file by a path that does not depend on the machine that compiled it."""
+    if root and path.startswith(root):
+        return path[len(root) :]
+    for pattern, name in _FOLDERS:
+        shorter, count = pattern.subn(name, path)
+        if count:
+            return shorter
+    return path.rpartition("/")[2]
 
 
 def _text(value: bytes) -> str:

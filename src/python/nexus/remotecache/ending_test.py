@@ -20,8 +20,9 @@ from nexus.remotecache.proof_stage import Verdict
 # The answer of `manage` if nothing ended it.
 NOT_ENDED = 7
 
-# Says whether a new program takes the interrupt as usual.
+# Says whether a new program takes the interrupt as usual, or a hangup.
 CHILD = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+HUNG_UP = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_DFL)"
 
 
 @pytest.fixture(autouse=True)
@@ -123,4 +124,16 @@ def test_what_a_program_starts_takes_the_interrupt_as_usual() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     take_ending(lambda *_: pytest.fail("it is ignored"))
     done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIG_IGN, signal.SIG_DFL])
+def test_what_a_worker_starts_takes_a_hangup_as_usual(
+    how: signal.Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a program that a test started and hangs up would go on, as under nohup."""
+    signal.signal(signal.SIGHUP, how)
+    wishes_of_worker(signal.SIGTERM, monkeypatch)
+    argv = [sys.executable, "-c", HUNG_UP]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"

@@ -134,6 +134,16 @@ def ignore_ending() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def forget_hangup() -> None:
+    """Let programs that this one starts take a hangup as usual, also where it ignores them itself.
+
+    A program that a client's test has started must not see that this worker was started by nohup.
+    Each has a session of its own, which the hangup of a terminal does not reach.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _do_nothing)
+
+
 def _do_nothing(_signal: int, _frame: FrameType | None) -> None:
     """Take a signal that was ignored from the start; a new program does not inherit this."""
 

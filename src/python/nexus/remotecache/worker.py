@@ -37,6 +37,7 @@ from nexus.remotecache.processes import (
     ServerError,
     SettingError,
     child,
+    forget_hangup,
     socket_in,
     take_ending,
     wait_until_answers,
@@ -136,6 +137,7 @@ def main(argv: Sequence[str]) -> int:
     wish = Wish()
     # A terminal that is closed may say so twice, which would be to end at once.
     take_ending(wish.ask, (signal.SIGINT, signal.SIGTERM))
+    forget_hangup()
     try:
         given = parse(argv)
         remote = Remote(given.host, given.port, given.authority, given.token)
