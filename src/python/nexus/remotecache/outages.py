@@ -45,6 +45,7 @@ LOUD: Final = (
     "buildgrid.server.scheduler.impl",
     "buildgrid.server.scheduler.notifier",
     "buildgrid.server.decorators.errors",
+    "buildgrid.server.server",
 )
 
 # Classes of PostgreSQL's states (appendix A of its manual) in which it could serve at another time:

@@ -235,6 +235,15 @@ def test_a_mistake_in_a_statement_stays_one_and_is_in_the_log(
     assert "Error committing database session" in caplog.text
 
 
+@pytest.mark.parametrize("name", outages.LOUD)
+def test_each_part_of_buildgrid_that_meets_it_keeps_its_traceback(name: str) -> None:
+    logger = logging.getLogger(name)
+    error = RetriableDatabaseError(outages.MESSAGE, outages.RETRY)
+    seen = (type(error), error, None)
+    assert not logger.filter(logger.makeRecord(name, 40, "f", 1, "no states", (), seen))
+    assert logger.filter(logger.makeRecord(name, 40, "f", 1, "no states", (), None))
+
+
 def give_up(line: Line) -> None:
     with line.provider.session():
         raise BotSessionCancelledError("the worker has news")
