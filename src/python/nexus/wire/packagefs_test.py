@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
+from nexus.wire.frame_cases import CASES
 from nexus.wire.packagefs import (
     CloseReply,
     CloseRequest,
@@ -159,5 +160,18 @@ def test_any_text_travels_as_a_path(path: str) -> None:
 def test_arbitrary_frames_raise_nothing_else(op: int, tail: bytes) -> None:
     for decode in (decode_request, decode_reply):
         with suppress(RemoteProtocolError):
-            read = decode(b"PK\x01" + bytes([op]) + tail)
-            assert read.encode() == b"PK\x01" + bytes([op]) + tail
+            decode(b"PK\x01" + bytes([op]) + tail)
+
+
+FRAMES = [case.value.encode() for case in CASES if case.name.startswith("pk-")]
+
+
+@given(st.sampled_from(FRAMES), st.integers(0, 200), st.integers(0, 255))
+def test_a_frame_with_another_octet_is_refused_or_says_that(
+    frame: bytes, at: int, octet: int
+) -> None:
+    bent = bytearray(frame)
+    bent[at % len(bent)] = octet
+    for decode in (decode_request, decode_reply):
+        with suppress(RemoteProtocolError):
+            assert decode(bytes(bent)).encode() == bytes(bent)
