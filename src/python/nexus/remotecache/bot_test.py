@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any  # Any: gRPC and BuildGrid publish no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
@@ -14,113 +11,11 @@ from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2
 from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache import bot as bots
-from nexus.remotecache.bot import Bot, RejectedError
-from nexus.remotecache.connection import Remote
+from nexus.remotecache.bot import RejectedError
+from nexus.remotecache.bot_fake import PATIENCE_SECONDS, Answer, Failure, Place, Server, session
 from nexus.remotecache.reporting import RESULT_BYTES_MAX, Health, Outcome
 
-PATIENCE_SECONDS = 60.0
-
-
-class Failure(grpc.RpcError):  # type: ignore[misc]  # grpc has no types.
-    """A call that failed."""
-
-    def __init__(self, code: grpc.StatusCode, details: str = "") -> None:
-        super().__init__()
-        self._code, self._details = code, details
-
-    def code(self) -> grpc.StatusCode:
-        return self._code
-
-    def details(self) -> str:
-        return self._details
-
-
-class Answer:
-    """A call that is under way."""
-
-    def __init__(self, session: bots_pb2.BotSession | Exception | None) -> None:
-        self.session = session
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        """The server may not have read what was asked."""
-        self.cancelled = True
-
-    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        if self.done():
-            callback(self)
-
-    def done(self) -> bool:
-        return self.session is not None
-
-    def result(self) -> bots_pb2.BotSession:
-        if isinstance(self.session, Exception):
-            raise self.session
-        assert self.session is not None, "a call without an answer has no result"
-        return self.session
-
-
-class Server:
-    """Answers each call with the next thing, and keeps what came; None stands for silence."""
-
-    def __init__(self, *answers: bots_pb2.BotSession | Exception | None) -> None:
-        self.answers = list(answers)
-        self.told: list[bots_pb2.BotSession] = []
-        self.UpdateBotSession = self
-
-    def CreateBotSession(self, request: Any, **_how: Any) -> bots_pb2.BotSession:
-        self.told.append(request.bot_session)
-        return Answer(self.answers.pop(0)).result()
-
-    def future(self, request: Any, **_how: Any) -> Answer:
-        self.told.append(request.bot_session)
-        return Answer(self.answers.pop(0))
-
-
-class Execution:
-    """Runs when it is let go, or is told to end."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.go = threading.Event()
-        self.began: list[str] = []
-        self.ended: list[str] = []
-
-    def run(self, name: str, _action: messages.Action) -> Outcome:
-        self.began.append(name)
-        assert self.go.wait(PATIENCE_SECONDS)
-        return self.outcome
-
-    def end(self, name: str) -> None:
-        self.ended.append(name)
-        self.go.set()
-
-
-def session(**leases: int) -> bots_pb2.BotSession:
-    made = bots_pb2.BotSession(name="main/1", version="1")
-    for name, state in leases.items():
-        made.leases.add(id=name, state=state)
-    return made
-
-
-class Place:
-    """A bot with a server of answers."""
-
-    def __init__(self, folder: Path, outcome: Outcome) -> None:
-        token = folder / "token"
-        token.write_text("token")
-        self.execution = Execution(outcome)
-        self.state = Health.OK
-        self.said: list[str] = []
-        self.bot = Bot(
-            Remote("localhost", 1, None, token),
-            "me",
-            [("ISA", "x86-64")],
-            2,
-            self.execution,
-            lambda: self.state,
-            self.said.append,
-        )
+JOINED = "joined as me, 2 processes at once"
 
 
 @pytest.fixture(name="place")
@@ -262,6 +157,7 @@ def test_a_server_that_is_started_again_and_again_is_joined_again(place: Place) 
     for _ in range(10):
         place.bot.talk(server)
         place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Bot does not exist"))
+    assert place.said.count(JOINED) == 10
 
 
 def test_one_that_has_worked_for_long_does_not(place: Place) -> None:
@@ -270,6 +166,7 @@ def test_one_that_has_worked_for_long_does_not(place: Place) -> None:
         place.bot.talk(server)
         place.bot.joined -= bots.SHORT_SECONDS
         place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
+    assert place.said.count(JOINED) == 10
 
 
 def test_a_result_that_no_call_holds_is_a_failure_that_no_other_worker_meets(place: Place) -> None:

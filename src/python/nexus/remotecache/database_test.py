@@ -37,8 +37,14 @@ def database_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return url
 
 
-def test_what_was_made_is_taken_again(url: str) -> None:
+def test_what_was_made_is_taken_again_as_it_is(tmp_path: Path, url: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)) as held:
+        held.execute("PRAGMA application_id = 7")
+        before = held.execute("PRAGMA schema_version").fetchone()
     database.prepare(url)
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as held:
+        assert held.execute("PRAGMA application_id").fetchone() == (7,), "it is the same file"
+        assert held.execute("PRAGMA schema_version").fetchone() == before, "with the same tables"
 
 
 def test_one_of_another_schema_is_refused(tmp_path: Path, url: str) -> None:

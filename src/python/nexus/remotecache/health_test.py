@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple  # Any: gRPC publishes no types.
+from typing import NamedTuple
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
@@ -31,7 +31,7 @@ class Store(calls.CapabilitiesServicer):  # type: ignore[misc]  # BuildGrid has 
         self.goes = threading.Event()
         self.goes.set()
 
-    def GetCapabilities(self, _request: Any, _context: Any) -> messages.ServerCapabilities:
+    def GetCapabilities(self, _request: object, _context: object) -> messages.ServerCapabilities:
         self.goes.wait(PATIENCE_SECONDS)
         return messages.ServerCapabilities()
 

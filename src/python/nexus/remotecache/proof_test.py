@@ -99,13 +99,13 @@ def test_what_does_not_answer_is_not_asked_everything(
 class Blobs(calls.ContentAddressableStorageServicer):  # type: ignore[misc]  # has no types
     """A store of blobs alone, whose answers hold nothing."""
 
-    def FindMissingBlobs(self, _request: Any, _context: Any) -> messages.FindMissingBlobsResponse:
+    def FindMissingBlobs(self, *_: object) -> messages.FindMissingBlobsResponse:
         return messages.FindMissingBlobsResponse()
 
-    def BatchReadBlobs(self, _request: Any, _context: Any) -> messages.BatchReadBlobsResponse:
+    def BatchReadBlobs(self, *_: object) -> messages.BatchReadBlobsResponse:
         return messages.BatchReadBlobsResponse()
 
-    def BatchUpdateBlobs(self, _request: Any, _context: Any) -> messages.BatchUpdateBlobsResponse:
+    def BatchUpdateBlobs(self, *_: object) -> messages.BatchUpdateBlobsResponse:
         return messages.BatchUpdateBlobsResponse()
 
 

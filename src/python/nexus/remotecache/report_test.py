@@ -103,4 +103,6 @@ def test_a_count_that_is_none_is_one_line_and_20(
     count: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report.main([f"--found-min={count}", "log"]) == 20
-    assert f"--found-min: {count!r} is not a whole number in 0.." in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"--found-min: {count!r} is not a whole number in 0.." in shown
+    assert shown.count("\n") == 1
