@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
-import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +15,7 @@ from nexus.config.error import ConfigError, Problem, show
 from nexus.config.keys import FileKey
 from nexus.config.layers import Layer, Origin, layer, render
 from nexus.config.lines import Location, find_lines
+from nexus.core import toml
 from nexus.core.errors import did_you_mean
 from nexus.entry.reading import open_bounded, read_bounded, read_descriptor
 
@@ -26,17 +25,6 @@ from nexus.entry.reading import open_bounded, read_bounded, read_descriptor
 FILE_BYTES_MAX: Final = 1 << 17
 
 _KEY_FILE_BYTES_MAX: Final = 66
-
-# Byte order marks of what is not UTF-8; the first begins with the second.
-_WIDE: Final = {
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"\0\0\xfe\xff": "UTF-32",
-}
-
-# `int` reads no more than 4300 digits.
-_LONG_INTEGER: Final = re.compile(r"[0-9][0-9_]{4300,}")
 
 
 def read_layer(path: Path) -> Layer:
@@ -51,7 +39,7 @@ def read_layer(path: Path) -> Layer:
 
         return layer(source, data, origin_at)
     except RecursionError:
-        problem = _TOO_DEEP
+        problem = Problem("", "is nested too deeply")
     raise ConfigError(source, [problem])
 
 
@@ -60,40 +48,20 @@ def read_toml(path: Path) -> dict[str, object]:
     return _read(path)[1]
 
 
-_TOO_DEEP: Final = Problem("", "is nested too deeply")
-
-
 def _read(path: Path) -> tuple[str, dict[str, object]]:
     try:
         content = read_bounded(path, FILE_BYTES_MAX)
         if len(content) > FILE_BYTES_MAX:
             raise ConfigError(str(path), [Problem("", f"larger than {FILE_BYTES_MAX} bytes")])
-        text = content.decode("utf-8-sig")  # Some editors begin a file with a byte order mark.
-        return text, tomllib.loads(text)
+        text = toml.decode(content)
+        return text, toml.parse(text)
     except IsADirectoryError:
         problem = Problem("", "is a folder; expected a file")
     except OSError as exc:
         problem = Problem("", f"cannot read: {exc.strerror}")
-    except UnicodeDecodeError:
-        wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), None)
-        problem = Problem("", f"is {wide} text; expected UTF-8" if wide else "is not UTF-8 text")
-    except ValueError as exc:
-        is_syntax = isinstance(exc, tomllib.TOMLDecodeError)
-        long_integer = None if is_syntax else _find_long_integer(text)
-        problem = long_integer or Problem("", f"is not TOML: {exc}")
-    except RecursionError:
-        problem = _TOO_DEEP
+    except toml.TomlError as exc:
+        problem = Problem("", str(exc), line=exc.line)
     raise ConfigError(str(path), [problem])
-
-
-def _find_long_integer(text: str) -> Problem | None:
-    """Find what Python refuses to read as a number, in words of its own and without a place."""
-    found = _LONG_INTEGER.search(text)
-    if found is None:
-        return None
-    digits = sum(char.isdigit() for char in found.group())
-    said = f"an integer of {digits} digits; expected at most 19, as TOML has them"
-    return Problem("", said, line=text.count("\n", 0, found.start()) + 1)
 
 
 def find_missing(path: Path, name: str, what: str) -> str | None:

@@ -21,8 +21,8 @@ from nexus.entry import reading
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[node", "is not TOML"),
-        (b"\xfe\xfd", "is not UTF-8"),
+        (b"[node", "is not TOML: Expected ']' at the end of a table declaration at the end"),
+        (b"\xfe\xfd", "is not UTF-8 text: byte 0xfe; save the file as UTF-8"),
         (b"\xff\xfen\0", "is UTF-16 text; expected UTF-8"),
         (b"\xfe\xff\0n", "is UTF-16 text; expected UTF-8"),
         (b"\xff\xfe\0\0n\0\0\0", "is UTF-32 text; expected UTF-8"),

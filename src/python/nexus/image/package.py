@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from nexus.core import toml
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
@@ -73,9 +74,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _load(path: Path) -> tuple[Manifest, Fetch]:
     try:
-        text = read_file(path, _MANIFEST_BYTES_MAX).decode()
-    except UnicodeDecodeError as exc:
-        raise ImageError(f"{path}: is not UTF-8 text") from exc
+        text = toml.decode(read_file(path, _MANIFEST_BYTES_MAX))
+    except toml.TomlError as exc:
+        raise ImageError(exc.at(str(path))) from exc
     folder = path.parent
 
     def fetch(source: str) -> bytes:

@@ -21,12 +21,12 @@ It opens no file: the caller hands over the text, and fetches what `source` name
 from __future__ import annotations
 
 import hashlib
-import tomllib
 import unicodedata
 from typing import Annotated, Any, Final, TypeVar  # Any: TOML, as it is read.
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nexus.core import toml
 from nexus.image.error import ImageError
 from nexus.image.package_image import FILE_BYTES_MAX, is_path
 
@@ -126,11 +126,11 @@ def parse_manifest(text: str, where: str) -> Manifest:
         ImageError: one line for every mistake.
     """
     try:
-        return Manifest.model_validate(tomllib.loads(text))
+        return Manifest.model_validate(toml.parse(text))
     except ValidationError as exc:
         raise ImageError("\n".join(f"{where}: {line}" for line in _explain(exc))) from exc
-    except (ValueError, RecursionError) as exc:
-        raise ImageError(f"{where}: is not TOML: {exc}") from exc
+    except toml.TomlError as exc:
+        raise ImageError(exc.at(where)) from exc
 
 
 def build_schema() -> dict[str, Any]:

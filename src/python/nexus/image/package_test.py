@@ -88,7 +88,7 @@ BAD: list[tuple[str, str, str]] = [
     ('path = "noise"', 'path = "noise"\nsource = "z.txt"', "'source' or 'generate', not both"),
     ('"texts/motd.txt"', '"texts/none"', "cannot read"),
     ('"texts/motd.txt"', '"texts"', "is not a file"),
-    ("[bundle]", "bundle", "is not TOML"),
+    ("[bundle]", "bundle", ".toml:2: is not TOML: "),
 ]
 
 
