@@ -21,6 +21,7 @@ import pytest
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
 from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
+from nexus.entry.signals_support import usual_signals
 from nexus.harness.debugger_support import PC, Debugger
 
 IMAGE: Final = Path("src.guest/system.elf").resolve()
@@ -91,14 +92,15 @@ def debugging(replay: Path, *more: str, **variables: str) -> Iterator[subprocess
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **variables,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nexus.cli.world.debug", str(replay), *NATIVE, *more],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with usual_signals():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nexus.cli.world.debug", str(replay), *NATIVE, *more],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         yield process
     finally:

@@ -15,6 +15,7 @@ import pytest
 
 from nexus.cli.vm_support import TIMEOUT_S, environment, run_vm, saying, vm_command, write_guest
 from nexus.emulator.io.drive import DriveError, FileDrive
+from nexus.entry.signals_support import usual_signals
 from nexus.remotefs.state import tool
 
 QEMU = shutil.which("qemu-system-riscv64")
@@ -37,15 +38,17 @@ def disk(tmp_path: Path) -> Path:
 def running(
     *arguments: str | Path, on_hangup: signal.Handlers = signal.SIG_DFL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A machine that has begun to run, whether or not these tests themselves ignore a hangup."""
-    with subprocess.Popen(
-        vm_command(*arguments),
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, on_hangup),
-    ) as process:
+    """A machine that has begun to run, whichever signals these tests themselves ignore."""
+    with usual_signals():
+        started = subprocess.Popen(
+            vm_command(*arguments),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, on_hangup),
+        )
+    with started as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == READY

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from nexus.core.errors import NexusError
+from nexus.entry.signals_support import usual_signals
 from nexus.harness import arguments, plan_support
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
@@ -252,13 +253,14 @@ def test_signal_leaves_artifacts(tmp_path: Path, number: signal.Signals) -> None
         machines = {"A": Alarming([*say(1, "init: ready"), (0, Spin())]), "B": FakeMachine()}
         return plan_support.engine(plan, machines)
 
-    before = signal.getsignal(number)
-    code, summary = _execute(tmp_path, boot)
+    with usual_signals():
+        before = signal.getsignal(number)
+        code, summary = _execute(tmp_path, boot)
+        assert signal.getsignal(number) is before
     assert code == Outcome.INTERRUPTED.exit_code == 130
     assert summary["deterministic"]["message"] == f"interrupted by {number.name}"
     assert _names(tmp_path) == RUN_FILES
     assert (tmp_path / "uart-A.log").read_bytes() == b"init: ready\n"
-    assert signal.getsignal(number) is before
 
 
 def test_the_wall_clock_ends_a_run_that_hangs(

@@ -4,6 +4,9 @@ A signal is noted, and the runner asks between two steps.  Two things may take l
 a pattern of the user, for which Python's matcher can need ages, and reading what was given, which
 may be a pipe without a writer.  While one of them is going on, a signal, and the alarm of the
 wall time, break it off by an exception.
+
+A signal that is ignored when the run begins stays ignored: `nohup` and a shell's job in the
+background ask for that, and a run has a bound of wall time all the same.
 """
 
 from __future__ import annotations

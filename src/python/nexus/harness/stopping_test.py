@@ -12,6 +12,7 @@ from typing import Any  # Any: JSON, as it is read.
 import pytest
 
 from nexus.config.config_cases import WORLD, write_world
+from nexus.entry.signals_support import usual_signals
 from nexus.harness import arguments, plan_support
 from nexus.harness.loading import load_plan
 from nexus.harness.outcome import Outcome
@@ -53,11 +54,9 @@ def test_wall_time_reaches_into_a_pattern(tmp_path: Path, pattern: str) -> None:
 def test_a_signal_reaches_into_a_pattern(tmp_path: Path, number: signal.Signals) -> None:
     """The matcher holds every other thread up, so a second alarm sends the signal."""
     before = signal.signal(signal.SIGVTALRM, lambda *_: signal.raise_signal(number))
-    # It may be ignored from the start, as in a job that a shell runs in the background.
-    own = signal.signal(number, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_VIRTUAL, 0.3)
-    code, summary = run(tmp_path)
-    signal.signal(number, own)
+    with usual_signals():
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.3)
+        code, summary = run(tmp_path)
     signal.signal(signal.SIGVTALRM, before)
     assert code == 130
     assert f"interrupted by {number.name}" in summary["deterministic"]["message"]
@@ -86,7 +85,7 @@ def test_a_signal_that_was_ignored_from_the_start_ends_nothing(
 
 
 def test_a_signal_between_two_lines_breaks_off_the_next() -> None:
-    with Stopper(60, 0.0, lambda: 0.0) as stopper:
+    with usual_signals(), Stopper(60, 0.0, lambda: 0.0) as stopper:
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(BrokenOffError), stopper.breakable():
             raise AssertionError("not reached")
