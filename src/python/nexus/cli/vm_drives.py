@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.core.commandline import checked
 from nexus.core.errors import UsageError
 from nexus.core.record import dataclass
 from nexus.core.text import quote
 from nexus.emulator.board import DRIVE_SLOTS, drive_slots
+from nexus.entry.options import file_name
 
 FORM: Final = "FILE, FILE,readonly or FILE,slot=N"
 _SLOT: Final = "slot="
@@ -68,7 +70,7 @@ def _split(text: str) -> tuple[Path, bool, int | None]:
         path = rest
     if not path or comma:
         raise UsageError(f"--drive: {text!r} is not {FORM}")
-    return Path(path), is_read_only, slot
+    return Path(checked("--drive", file_name, path)), is_read_only, slot
 
 
 def _slot(text: str, number: str) -> int:

@@ -95,7 +95,7 @@ def open_cache(folder: Path, blob: bytes) -> TranslationCache:
     Raises:
         UsageError: The interpreter is none, or the folder is a file.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--translate-cache: {folder}: is a file; expected a folder")
     try:
         return TranslationCache(folder, unpack(blob).compiler)

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
 from nexus.core.text import printable, quote
-from nexus.entry.options import StrictParser, whole_number
+from nexus.entry.options import StrictParser, file_name, whole_number
+
+T = TypeVar("T")
 
 _WIDTH_UNSHOWN: Final = 80
 
@@ -153,9 +155,24 @@ def named_paths(option: str, given: Sequence[str], form: str) -> dict[str, Path]
     """Read `NAME=PATH` items; `form` says in an error how one is written, with an example.
 
     Raises:
-        UsageError: an item has another form, or a name is given twice.
+        UsageError: an item has another form, a name is given twice, or a path is not one.
     """
-    return {name: Path(path) for name, path in named_texts(option, given, form).items()}
+    return {
+        name: Path(checked(option, file_name, text))
+        for name, text in named_texts(option, given, form).items()
+    }
+
+
+def checked(option: str, read: Callable[[str], T], text: str) -> T:
+    """Read a part of an option's value by a type of options.
+
+    Raises:
+        UsageError: it is not a value of that type.
+    """
+    try:
+        return read(text)
+    except argparse.ArgumentTypeError as exc:
+        raise UsageError(f"{option}: {exc}") from None
 
 
 def named_texts(option: str, given: Sequence[str], form: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ An edge: files are read here.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ def read_executed(path: Path) -> Executed:
     Raises:
         ReadingError: it is not one; the message names the place in it.
     """
-    file = path / "coverage.json" if path.is_dir() else path
+    file = path / "coverage.json" if os.path.isdir(path) else path
     held = _held_to(file, read_text(file), executed.json_schema())
     return executed.of_file(CoverageFile.model_validate(held))
 

@@ -80,6 +80,11 @@ OPTIONS = "; of 9"
             ["n", "--plain", ""],
             "argument --plain: '' is not a path; expected the name of a file or folder",
         ),
+        (
+            ["n", "--out=a\x1b[1m\nb"],
+            "argument --out: 'a\\x1b[1m\\nb' has a control character; expected the name of a file"
+            " or folder without",
+        ),
         (["n", "k" * 999], f"unrecognized arguments: {'k' * 376}..."),
         (["--" + "k" * 999, "n"], f"--{'k' * 398}..."),
     ],

@@ -19,6 +19,7 @@ from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import UsageError
+from nexus.core.text import printable
 from nexus.emulator.differential.arithmetic import Program, rows_for
 from nexus.emulator.differential.compare import Difference, differences
 from nexus.emulator.differential.frame import RAM_BYTES, frame
@@ -29,9 +30,12 @@ from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.emulator.native.blob import BlobError, unpack
 from nexus.entry.options import whole
 from nexus.entry.program import EXIT_HOST, Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
+from nexus.harness.image_files import read_native_code
+from nexus.harness.plan import PlanError
 from nexus.harness.qemu_command import (
     MISSING,
     PROGRAM,
@@ -166,10 +170,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=_ROUNDS_DEFAULT,
         help="rounds of arithmetic for each row; 0 for no arithmetic",
     )
-    parser.add_argument("--native-blob", type=Path, help="the native interpreter's code")
+    parser.add_argument(
+        "--native-blob", type=Path, metavar="FILE", help="also compare the native interpreter"
+    )
     try:
         given = parser.parse_args(sys.argv[1:] if argv is None else argv)
-        blob = None if given.native_blob is None else given.native_blob.read_bytes()
+        blob = None if given.native_blob is None else _read_blob(given.native_blob)
         program, version = find_qemu()
         with tempfile.TemporaryDirectory() as folder:
             seeds = range(given.seed, given.seed + given.programs)
@@ -180,12 +186,22 @@ def main(argv: Sequence[str] | None = None) -> int:
                 rounds = Program(rows_for(cpu.extensions), given.seed, given.rounds, others)
                 different += compare_arithmetic(program, version, rounds, blob, Path(folder))
             return EXIT_DIFFERENT if different else 0
-    except UsageError as error:
+    except (UsageError, PlanError) as error:
         return _say(f"bad-configuration: {error}", EXIT_CONFIG)
     except EngineUnavailableError as error:
         return _say(f"engine-unavailable: {error}", EXIT_UNAVAILABLE)
     except (HostFaultError, OSError) as error:
         return _say(f"host-fault: {error}", EXIT_HOST)
+
+
+def _read_blob(path: Path) -> bytes:
+    content = read_native_code(path)
+    assert content is not None, "it was named"
+    try:
+        unpack(content)
+    except BlobError as exc:
+        raise UsageError(f"--native-blob: {path}: {exc}") from exc
+    return content
 
 
 def compare_all(
@@ -250,7 +266,7 @@ def _show(seed: int, engine: str, found: Sequence[Difference]) -> None:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"emulator_differential: {message}", file=sys.stderr)
+    print(f"emulator_differential: {printable(message)}", file=sys.stderr)
     return code
 
 

@@ -253,9 +253,10 @@ def test_files_and_programs_that_fail_are_one_line_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     missing = tmp_path / "blob"
-    assert differential.main(["--native-blob", str(missing)]) == 21
+    assert differential.main(["--native-blob", str(missing)]) == 20
     assert capsys.readouterr().err == (
-        f"emulator_differential: host-fault: [Errno 2] No such file or directory: '{missing}'\n"
+        f"emulator_differential: bad-configuration: --native-blob: cannot read {missing}:"
+        " No such file or directory\n"
     )
     monkeypatch.setenv("PATH", str(tmp_path))
     assert differential.main([]) == 22

@@ -9,6 +9,8 @@ from typing import Any  # Any: what stand-ins are asked with.
 import pytest
 
 from nexus.emulator.differential.arithmetic import Program
+from nexus.emulator.native.blob import Blob
+from nexus.emulator.native.processor import X86_64
 from nexus.harness import emulator_differential as differential
 from nexus.harness.engine import HostFaultError
 from nexus.harness.qemu_command import PROGRAM
@@ -98,13 +100,24 @@ def test_with_native_code_both_engines_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     compared = Compared(monkeypatch, 0)
-    (tmp_path / "blob").write_bytes(b"code")
+    code = Blob(enter=0, fill=4, handlers=3, code=bytes(8), processor=X86_64).pack()
+    (tmp_path / "blob").write_bytes(code)
     assert differential.main([*PROGRAMS, "--native-blob", str(tmp_path / "blob")]) == 0
     assert [words[:2] for words in compared.asked if words[0] != "qemu"] == [
-        *((b"3 probes", None), (b"3 probes", b"code")) * 2
+        *((b"3 probes", None), (b"3 probes", code)) * 2
     ]
     assert "7.2.0 and reference, native: 0 differences" in capsys.readouterr().out
-    assert differential.main([*PROGRAMS, "--native-blob", str(tmp_path / "none")]) == 21
+
+
+def test_a_file_that_is_not_the_native_interpreter_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "blob").write_bytes(b"code")
+    assert differential.main(["--native-blob", str(tmp_path / "blob")]) == 20
+    assert capsys.readouterr().err == (
+        f"emulator_differential: bad-configuration: --native-blob: {tmp_path}/blob: "
+        "native blob: 4 bytes, the header alone has 72\n"
+    )
 
 
 def test_the_first_program_is_that_of_seed_1(

@@ -22,6 +22,7 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine, fail, one_of
 from nexus.core.errors import NexusError, UsageError
+from nexus.core.given import read_given
 from nexus.core.text import printable
 from nexus.emulator.machine import Stop
 from nexus.emulator.native.processor import HOSTS
@@ -36,6 +37,7 @@ from nexus.linux.report import Case
 OUT_DEFAULT: Final = Path("dist/linux")
 _EXIT_FAILED: Final = 1
 _HARTS: Final = 4
+_BLOB_BYTES_MAX: Final = 1 << 26
 
 _INTERPRETER: Final = ("ci:interpreter", Path("dist/ci") / NATIVE_INTERPRETER)
 _NEVER_PASSED_ON: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
@@ -202,6 +204,10 @@ def parse(argv: Sequence[str]) -> Options:
     )
     parser.suggest("--only", CASES)
     given = parser.parse_args(list(argv))
+    if given.native_blob is not None:
+        # Before packages are fetched, which takes a while.
+        accepted = "the native interpreter's code"
+        read_given("--native-blob", given.native_blob, _BLOB_BYTES_MAX, accepted)
     return Options(
         cases=tuple(one_of("--only", name, tuple(CASES)) for name in given.only or CASES),
         folder=(given.folder or store.default_folder()).absolute(),

@@ -13,15 +13,15 @@ import gzip
 import io
 import json
 import os
-import sys
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
+from nexus.core.given import read_given_text
 from nexus.entry.program import run_program
 
 # 1980-01-01, the oldest time that zip files know, so a zip of these files can keep it.
@@ -29,6 +29,7 @@ TIME: Final = 315_532_800
 
 # A release has about a hundred files; a list of this length is a mistake.
 FILES_MAX: Final = 4096
+_LIST_BYTES_MAX: Final = 1 << 22
 
 
 class ArchiveError(NexusError):
@@ -105,15 +106,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     try:
         options = parser.parse_args(arguments)
-        listed = read_list(options.list.read_text(encoding="utf-8"), str(options.list))
+        text = read_given_text("--list", options.list, _LIST_BYTES_MAX, "a list of files in JSON")
+        listed = read_list(text, str(options.list))
         packed = pack(options.folder, [_read(name, path) for name, path in listed.items()])
         options.out.write_bytes(packed)
     except OSError as exc:
-        sys.stderr.write(f"error: {exc.filename}: {exc.strerror}\n")
-        return EXIT_CONFIG
+        return fail(f"{exc.filename}: {exc.strerror}")
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     return 0
 
 

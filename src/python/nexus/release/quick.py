@@ -20,19 +20,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
+from nexus.core.given import read_given
 from nexus.entry.program import run_program
 from nexus.entry.quick_start import MAIN, VARIABLE
 
 # The oldest time that a zip file can name.
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
+
+# Ten times what nexus.pex has.
+_PEX_BYTES_MAX: Final = 1 << 28
 
 _LOADER: Final = "__main__.py"
 
@@ -157,18 +160,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     try:
         options = parser.parse_args(arguments)
-        quick = quicken(options.pex.read_bytes())
+        quick = quicken(read_given("--pex", options.pex, _PEX_BYTES_MAX, "a PEX"))
         options.out.write_bytes(quick)
         options.out.chmod(0o755)
     except OSError as exc:
-        sys.stderr.write(f"error: {exc.filename}: {exc.strerror}\n")
-        return EXIT_CONFIG
+        return fail(f"--out: cannot write {exc.filename}: {exc.strerror}")
     except QuickError as exc:
-        sys.stderr.write(f"error: --pex: {options.pex}: {exc}\n")
-        return EXIT_CONFIG
+        return fail(f"--pex: {options.pex}: {exc}")
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     return 0
 
 

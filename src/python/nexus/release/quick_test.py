@@ -238,7 +238,8 @@ def test_the_program_writes_a_file_that_can_be_started(
 ) -> None:
     source, out = tmp_path / "plain.pex", tmp_path / "quick.pex"
     assert main(["--pex", str(source), "--out", str(out)]) == 20
-    assert capsys.readouterr().err == f"error: {source}: No such file or directory\n"
+    said = f"--pex: cannot read {source}: No such file or directory; expected a PEX"
+    assert capsys.readouterr().err == f"error: {said}\n"
     source.write_bytes(b"text")
     assert main(["--pex", str(source), "--out", str(out)]) == 20
     assert capsys.readouterr().err.startswith(f"error: --pex: {source}: is not a PEX: expected")

@@ -15,15 +15,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
+from nexus.core.given import read_given_text
 from nexus.entry.program import Text, run_program
 from nexus.release.document import Step, find_missing, parse
 from nexus.release.shell import Shell, ShellError
@@ -55,6 +55,9 @@ WALKS: Final = {
 # The longest step installs Pants and the compiler from a package index.
 STEP_SECONDS_MAX: Final = 900
 
+# This repository's longest page has a tenth of it.
+_DOCUMENT_BYTES_MAX: Final = 1 << 20
+
 # How much of what a command printed is shown when it is not what the document says.
 SHOWN_BYTES: Final = 6000
 
@@ -74,14 +77,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     try:
         options = parser.parse_args(arguments)
-        steps = parse(options.document.read_text(encoding="utf-8"))
+        document = read_given_text("--document", options.document, _DOCUMENT_BYTES_MAX, "a page")
+        steps = parse(document)
         beginning = WALKS.get(options.document.name, RELEASE)
         if options.build:
             build(beginning)
         given = find_given(options.dist, beginning)
-    except (NexusError, OSError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return EXIT_CONFIG
+    except NexusError as exc:
+        return fail(exc)
     with tempfile.TemporaryDirectory(prefix="nexus-walk-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         start = folder / "start"
@@ -128,7 +131,10 @@ def find_given(dist: Path, beginning: Walk = RELEASE) -> list[Path]:
     """
     given = []
     for pattern in beginning.given:
-        found = sorted(dist.glob(pattern))
+        try:
+            found = sorted(dist.glob(pattern))
+        except OSError as exc:
+            raise WalkError(f"--dist: cannot read {dist}: {exc.strerror}") from exc
         if len(found) != 1:
             raise WalkError(
                 f"{dist}: {len(found)} files {pattern}; expected one, as made by: "

@@ -51,7 +51,14 @@ def main(argv: Sequence[str]) -> int:
             for path in (LOCAL, GITHUB, GITLAB)
             for job in parse(path, (options.root / path).read_text(encoding="utf-8"))
         )
-    except (OSError, WorkflowError) as exc:
+    except OSError as exc:
+        print(
+            f"workflows: --root: cannot read {exc.filename}: {exc.strerror}; expected the root of "
+            "this repository",
+            file=sys.stderr,
+        )
+        return EXIT_CONFIG
+    except WorkflowError as exc:
         print(f"workflows: {exc}", file=sys.stderr)
         return EXIT_CONFIG
     wrong = list(complaints(jobs))

@@ -36,13 +36,17 @@ def main(arguments: Sequence[str]) -> int:
     return run(parser, arguments, _copy)
 
 
+def _place(target: Path, name: str) -> Path:
+    """Return the path of the copy, which `target` names unless that is a folder."""
+    path = target / name.rpartition("/")[2] if os.path.isdir(target) else target
+    if not os.path.isdir(path.parent):
+        raise UsageError(f"target {str(path)!r}: there is no folder {str(path.parent)!r}")
+    return path
+
+
 async def _copy(client: AsyncPackageClient, options: Namespace) -> None:
     name = check_name(options.name)
-    target = options.target
-    if target.is_dir():
-        target = target / name.rpartition("/")[2]
-    if not target.parent.is_dir():
-        raise UsageError(f"target {str(target)!r}: there is no folder {str(target.parent)!r}")
+    target = _place(options.target, name)
     listed = await _listed(client, name)
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
