@@ -26,7 +26,7 @@ from nexus_os.images.lines import Rv64Lines
 from nexus_os.inference import config_inference, named_module, zig_inference
 from nexus_os.programs import first_party, program_process
 from nexus_os.references import addresses, field_targets, file_owners
-from nexus_os.schemas import capnp_code, capnp_lint
+from nexus_os.schemas import capnp_code, capnp_imports, capnp_lint
 from nexus_os.sealing import process_sealing, pytest_sealing
 from nexus_os.targets.campaigns import FaultCampaign
 from nexus_os.targets.capnp import CapnpPython, CapnpSchema
@@ -73,6 +73,7 @@ MODULES = (
     field_targets,
     file_owners,
     capnp_code,
+    capnp_imports,
     capnp_lint,
     process_sealing,
     pytest_sealing,

@@ -14,14 +14,14 @@ from pants.engine.target import InferredDependencies
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from nexus_os.references import field_targets, file_owners
-from nexus_os.schemas import capnp_code
-from nexus_os.schemas.capnp_code import (
+from nexus_os.schemas import capnp_imports
+from nexus_os.schemas.capnp_code import zig_root
+from nexus_os.schemas.capnp_imports import (
     CapnpImportsFieldSet,
     CapnpPythonMapping,
     InferCapnpImports,
     imports_of,
     module_names,
-    zig_root,
 )
 from nexus_os.targets.capnp import CapnpPython, CapnpSchema
 
@@ -31,8 +31,8 @@ def rule_runner() -> RuleRunner:
     runner = RuleRunner(
         target_types=[CapnpPython, CapnpSchema, PythonSourcesGeneratorTarget],
         rules=[
-            capnp_code.map_generated_modules,
-            capnp_code.infer_capnp_imports,
+            capnp_imports.map_generated_modules,
+            capnp_imports.infer_capnp_imports,
             *PythonSetup.rules(),
             *field_targets.rules(),
             *file_owners.rules(),
