@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final  # Any: contents of files, before they are checked.
+from typing import TYPE_CHECKING, Any, Final  # Any: what jsonschema calls so.
 
 from nexus.core.errors import NexusError
 from nexus.core.text import show
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
         raise ReadingError(f"{show(str(path))}: byte {exc.start}: not UTF-8") from None
 
 
-def hold_to_schema(name: str, held: object, schema: Mapping[str, Any]) -> None:
+def hold_to_schema(name: str, held: object, schema: Mapping[str, object]) -> None:
     """Hold a value that was read to its JSON Schema.
 
     Raises:

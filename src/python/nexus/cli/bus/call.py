@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
+from typing import Final, TypeAlias
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
-from nexus.contract.message import Field, Kind
+from nexus.contract.message import Field, Kind, Struct
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.text import quote
 from nexus.dsoftbus.io.peer import Peer
@@ -17,6 +17,11 @@ from nexus.entry.program import run_program
 from nexus.wire.methods import METHODS, Method
 
 HEX: Final = "hex:"
+
+# A parameter as it is given, a field as it is read, and what JSON has of one.
+Given: TypeAlias = int | str | bytes
+Value: TypeAlias = "Struct | Enum | tuple[Value, ...] | bytes | str | int | None"
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | None"
 
 # The outcome of each status; every other one but ok is a failure.
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
@@ -77,14 +82,14 @@ def find(service: str, name: str) -> Method:
     return methods[name]
 
 
-def parse(method: Method, values: Sequence[str]) -> Any:
+def parse(method: Method, values: Sequence[str]) -> Struct:
     """Make a method's parameters of `key=value` texts.
 
     Raises:
         UsageError: a key is unknown, missing or given twice, or its value is not of its kind.
     """
     fields = {field.name: field for field in method.params.LAYOUT.fields}
-    given: dict[str, Any] = {}
+    given: dict[str, Given] = {}
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or key not in fields:
@@ -96,25 +101,24 @@ def parse(method: Method, values: Sequence[str]) -> Any:
     missing = [name for name in fields if name not in given and not fields[name].is_optional]
     if missing:
         raise UsageError(f"{method.name} needs {', '.join(f'{name}=...' for name in missing)}")
-    return method.params(**given)
+    made: Struct = method.params(**given)
+    return made
 
 
-def _value(field: Field, text: str) -> Any:
-    kind = field.kind
-    if kind.name == "int":
+def _value(field: Field, text: str) -> Given:
+    if field.kind.name == "int":
         return _number(field, text)
-    if kind.name == "data" and text.startswith(HEX):
+    is_data = field.kind.name == "data"
+    content = text.encode()
+    if is_data and text.startswith(HEX):
         try:
-            value: Any = bytes.fromhex(text[len(HEX) :])
+            content = bytes.fromhex(text[len(HEX) :])
         except ValueError as exc:
             raise UsageError(f"{field.name}: {text!r}; expected hex: and pairs of digits") from exc
-    else:
-        value = text.encode() if kind.name == "data" else text
-    length = len(value if kind.name == "data" else value.encode())
     most = field.bytes_max or field.service_max
-    if most and length > most:
-        raise UsageError(f"{field.name}: {length} bytes; expected at most {most}")
-    return value
+    if most and len(content) > most:
+        raise UsageError(f"{field.name}: {len(content)} bytes; expected at most {most}")
+    return content if is_data else text
 
 
 def _number(field: Field, text: str) -> int:
@@ -125,29 +129,35 @@ def _number(field: Field, text: str) -> int:
     return value
 
 
-def plain(value: Any) -> dict[str, Any]:
+def plain(value: Struct) -> dict[str, Json]:
     """Show a struct as what JSON has."""
-    return {
-        field.name: _plain(getattr(value, field.name), field.kind) for field in value.LAYOUT.fields
-    }
+    return {field.name: _plain(getattr(value, field.name)) for field in value.LAYOUT.fields}
 
 
-def _plain(value: Any, kind: Kind) -> Any:
-    if isinstance(value, Enum):
-        return value.name.lower().replace("_", "-")
-    if isinstance(value, bytes):
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            return HEX + value.hex()
-        return text if text.isprintable() and not text.startswith(HEX) else HEX + value.hex()
-    if isinstance(value, tuple):
-        assert kind.item is not None, "a list is one of something"
-        return [_plain(item, kind.item) for item in value]
-    return plain(value) if kind.name == "struct" else value
+def _plain(value: Value) -> Json:
+    match value:
+        case Enum():
+            return value.name.lower().replace("_", "-")
+        case bytes():
+            return _text(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case str() | int() | None:
+            return value
+        case _:
+            return plain(value)
 
 
-def _shown(value: Any) -> str:
+def _text(value: bytes) -> str:
+    """Show bytes as the text that they are, or in hexadecimal digits."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return HEX + value.hex()
+    return text if text.isprintable() and not text.startswith(HEX) else HEX + value.hex()
+
+
+def _shown(value: Json) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={_shown(each)}" for name, each in value.items())
     if isinstance(value, list):
@@ -157,7 +167,7 @@ def _shown(value: Any) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def methods_schema() -> dict[str, Any]:
+def methods_schema() -> dict[str, dict[str, dict[str, str]]]:
     """Describe every method: its parameters and results by name and kind."""
     return {
         f"{method.service_name} {method.name}": {
@@ -168,7 +178,7 @@ def methods_schema() -> dict[str, Any]:
     }
 
 
-def _kinds(kind: type[Any]) -> dict[str, str]:
+def _kinds(kind: type[Struct]) -> dict[str, str]:
     return {field.name: _kind(field.kind, field) for field in kind.LAYOUT.fields}
 
 

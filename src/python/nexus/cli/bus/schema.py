@@ -13,7 +13,7 @@ from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.record import config_schema, record_schema
 from nexus.entry.program import run_program
 
-SCHEMAS: Final[Mapping[str, Callable[[], dict[str, object]]]] = {
+SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, object]]]] = {
     "config": config_schema,
     "methods": methods_schema,
     "record": record_schema,
