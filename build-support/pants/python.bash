@@ -8,10 +8,10 @@ RUN_NEXUS=(3.11 3.12 3.13 3.14)
 # In the lock for 3.9, psutil has no wheel for Linux on arm64.
 if [[ $(uname -s)-$(uname -m) == Linux-aarch64 ]]; then RUN_PANTS=("${RUN_PANTS[@]:1}"); fi
 
-# Which of the first list is taken unasked, the best one first.
+# Those of the first list that are taken unasked, the best one first.
 TAKEN=(3.9 3.11 3.12 3.13)
 
-# What is installed where there is none of these and a tool that can.
+# The version that a tool of this host installs where there is none of these.
 PREFERRED=3.13
 
 NEEDS_PYTHON="needs CPython 3.11, 3.12 or 3.13 with venv; Debian, Ubuntu: apt-get install\
