@@ -22,7 +22,7 @@ from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe, Reseed
 from nexus.campaign.run import Ran
 from nexus.campaign.scenario import RUN_MS_MAX
-from nexus.config.held_file import ReadingError, hold_to_schema
+from nexus.config.held_file import ReadingError, hold_to_schema, parse_json
 from nexus.core.errors import NexusError, did_you_mean
 from nexus.entry.reading import read_bounded
 
@@ -140,7 +140,7 @@ def read(path: Path) -> Replay:
     if len(content) > FILE_BYTES_MAX:
         raise ReplayError(f"{path}: larger than {FILE_BYTES_MAX} bytes; expected a replay file")
     try:
-        hold_to_schema(str(path), _parse(path, content), ReplayFile.model_json_schema())
+        hold_to_schema(str(path), parse_json(str(path), content), ReplayFile.model_json_schema())
         file = ReplayFile.model_validate_json(content)
     except ReadingError as exc:
         raise ReplayError(f"{exc}; expected a file that a campaign wrote") from None
@@ -162,13 +162,6 @@ def read(path: Path) -> Replay:
         reseed=None if turn is None else Reseed(turn.at_ns, turn.seed),
     )
     return Replay(file, recipe, path)
-
-
-def _parse(path: Path, content: bytes) -> object:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as exc:
-        raise ReadingError(f"{path}: not JSON: {exc}") from None
 
 
 def check(replay: Replay, prepared: Prepared, commit: str) -> None:

@@ -6,7 +6,6 @@ and content, or named by `--kind`.
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Final
 
 from nexus.cli.world.program import run
 from nexus.config.files import read_toml
-from nexus.config.held_file import ReadingError, hold_to_schema, read_text
+from nexus.config.held_file import ReadingError, hold_to_schema, parse_json, read_text
 from nexus.config.kinds import Kind, kind_of
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
@@ -128,16 +127,16 @@ def _validate_file(path: Path, kind: str | None) -> str:
     name = show(str(path))
     if path.suffix == ".jsonl":
         found, schema = kind, None
-        for place, held in _lines_of(path):
+        for number, held in _lines_of(path):
             found = found or ("timeline" if isinstance(held, dict) and "ns" in held else "audit")
             schema = schema or KINDS[found]()
-            hold_to_schema(f"{name}: {place}", held, schema)
+            hold_to_schema(f"{name}:{number}", held, schema)
         return found or "timeline"
     if path.suffix == ".toml":
         held = read_toml(path)
         found = kind or ("node" if kind_of(held) is Kind.NODE else "world")
     else:
-        held = _parse(name, read_text(path))
+        held = parse_json(name, read_text(path))
         found = kind or _kind_of(name, held)
     hold_to_schema(name, held, KINDS[found]())
     return found
@@ -151,17 +150,10 @@ def _kind_of(name: str, held: object) -> str:
     raise ReadingError(f"{name}: its kind is not known; name it with --kind {'|'.join(KINDS)}")
 
 
-def _lines_of(path: Path) -> Iterator[tuple[str, object]]:
+def _lines_of(path: Path) -> Iterator[tuple[int, object]]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line:
-            yield f"line {number}", _parse(f"{show(str(path))}: line {number}", line)
-
-
-def _parse(name: str, text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ReadingError(f"{name}: not JSON: {exc}") from None
+            yield number, parse_json(show(str(path)), line, number)
 
 
 if __name__ == "__main__":

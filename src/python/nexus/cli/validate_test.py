@@ -68,7 +68,7 @@ def test_a_mistake_names_file_place_value_and_what_is_accepted(
 def test_a_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "timeline.jsonl"
     path.write_text(render([EVENT]) + '{"ns": -1, "machine": "A", "kind": "console", "text": ""}\n')
-    assert f"{path}: line 2: ns: -1: " in said(capsys, path)[2]
+    assert f"{path}:2: ns: -1: " in said(capsys, path)[2]
 
 
 def test_every_file_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,9 +86,11 @@ def test_every_file_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         ("x.json", "{}", "its kind is not known; name it with --kind node|"),
         ("x.json", "[]", "its kind is not known"),
-        ("x.json", "nonsense", "not JSON"),
+        ("x.json", "nonsense", "x.json:1: not JSON: Expecting value, column 1\n"),
+        ("x.json", '{\n"a" 1}', "x.json:2: not JSON: Expecting ':' delimiter, column 5\n"),
+        ("x.jsonl", '\n\n{"a" 1}', "x.jsonl:3: not JSON: Expecting ':' delimiter, column 6\n"),
         ("x.json", "[" * 100_000, "not JSON"),
-        ("x.jsonl", "{}\n", "line 1"),
+        ("x.jsonl", "{}\n", "x.jsonl:1: the whole file: {}: "),
         ("x.toml", "= 1", "x.toml"),
         ("x.toml", "colour = 1", "x.toml"),
     ],

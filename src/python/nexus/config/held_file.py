@@ -45,6 +45,22 @@ def read_text(path: Path) -> str:
         raise ReadingError(f"{show(str(path))}: byte {exc.start}: not UTF-8") from None
 
 
+def parse_json(name: str, text: str | bytes, line: int = 1) -> object:
+    """Read JSON that begins on some line of a file.
+
+    Raises:
+        ReadingError: it is something else; the message begins with the file and the line.
+    """
+    try:
+        found: object = json.loads(text)
+    except json.JSONDecodeError as exc:
+        place = f"{name}:{line + exc.lineno - 1}"
+        raise ReadingError(f"{place}: not JSON: {exc.msg}, column {exc.colno}") from None
+    except (ValueError, RecursionError) as exc:  # Another encoding, a number of too many digits.
+        raise ReadingError(f"{name}: not JSON: {exc}") from None
+    return found
+
+
 def hold_to_schema(name: str, held: object, schema: Mapping[str, object]) -> None:
     """Hold a value that was read to its JSON Schema.
 

@@ -5,7 +5,6 @@ An edge: files are read here.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from nexus.config.held_file import ReadingError, hold_to_schema, read_bytes, read_text
+from nexus.config.held_file import (
+    ReadingError,
+    hold_to_schema,
+    parse_json,
+    read_bytes,
+    read_text,
+)
 from nexus.core.text import show
 from nexus.coverage import executed, lines
 from nexus.coverage.code import parts_of
@@ -72,9 +77,6 @@ def read_sources(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _held_to(path: Path, text: str, schema: Mapping[str, object]) -> object:
-    try:
-        held: object = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ReadingError(f"{show(str(path))}: not JSON: {exc}") from None
+    held = parse_json(show(str(path)), text)
     hold_to_schema(show(str(path)), held, schema)
     return held

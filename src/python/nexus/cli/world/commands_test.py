@@ -149,7 +149,7 @@ def test_without_a_summary_the_page_has_what_is_left(
     folder = run_of(tmp_path / "run")
     (folder / "summary.json").write_text("{")
     page = page_of(folder, capsys)
-    assert "summary.json: not JSON" in page
+    assert "summary.json:1: not JSON" in page
     assert "outcome, markers and machines are not known" in page
     assert "exit code unknown" in page
 

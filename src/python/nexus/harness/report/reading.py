@@ -5,11 +5,16 @@ An edge: files are read here.  An error names file, place, value and what is acc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from nexus.config.held_file import ReadingError, hold_to_schema, read_bytes, read_text
+from nexus.config.held_file import (
+    ReadingError,
+    hold_to_schema,
+    parse_json,
+    read_bytes,
+    read_text,
+)
 from nexus.core.text import show
 from nexus.harness.report.capture import CaptureError, Frame, read_capture
 from nexus.harness.report.event import Event, TimelineError, parse
@@ -24,11 +29,7 @@ def read_summary(path: Path) -> Summary:
     Raises:
         ReadingError: it is not one; the message names the place in it.
     """
-    text = read_text(path)
-    try:
-        held = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ReadingError(f"{show(str(path))}: not JSON: {exc}") from None
+    held = parse_json(show(str(path)), read_text(path))
     hold_to_schema(show(str(path)), held, json_schema())
     return Summary.model_validate(held)
 
