@@ -8,33 +8,14 @@ const fake = @import("task_fake.zig");
 const frames = @import("frames.zig");
 const irq = @import("irq.zig");
 const machine = @import("machine_fake.zig");
-const syscall = @import("syscall.zig");
+const scene = @import("calls_scene.zig");
 const uart = @import("uart.zig");
 const vmo = @import("vmo.zig");
 
 const page = board.page_bytes;
-const pc = 0x4000;
-
-/// Make a call; the answer is what a0 holds then.
-fn call(who: *fake.Task, number: abi.Syscall, args: []const u64) u64 {
-    who.context.pc = pc;
-    for (0..6) |i| who.context.setArg(i, if (i < args.len) args[i] else 0);
-    who.context.x[16] = @intFromEnum(number);
-    syscall.handle(who);
-    return who.context.arg(0);
-}
-
-fn expectError(want: abi.Errno, answer: u64) !void {
-    const code: i64 = @bitCast(answer);
-    try testing.expectEqual(-@as(i64, @intFromEnum(want)), code);
-}
-
-fn factory() !*fake.Task {
-    fake.begin();
-    const who = try fake.spawn("maker");
-    who.caps.put(abi.slot.factory, .{ .object = .factory });
-    return who;
-}
+const call = scene.call;
+const expectError = scene.expectError;
+const factory = scene.factory;
 
 test "interrupt lines: of the factory alone, one to eight, bound and acknowledged by their slot" {
     const who = try factory();

@@ -9,31 +9,10 @@ const endpoints = @import("endpoints.zig");
 const fake = @import("task_fake.zig");
 const frames = @import("frames.zig");
 const machine = @import("machine_fake.zig");
+const pair = @import("ipc_scene.zig").pair;
 const sched = @import("sched.zig");
 
 const both = abi.Right.send | abi.Right.recv;
-
-const Pair = struct {
-    sender: *fake.Task,
-    receiver: *fake.Task,
-    endpoint: *endpoints.Endpoint,
-    out: u32,
-    in: u32,
-};
-
-fn pair(depth: u32) !Pair {
-    fake.begin();
-    const endpoint = try endpoints.create(depth);
-    const sender = try fake.spawn("sender");
-    const receiver = try fake.spawn("receiver");
-    return .{
-        .sender = sender,
-        .receiver = receiver,
-        .endpoint = endpoint,
-        .out = try fake.give(sender, endpoint, abi.Right.send),
-        .in = try fake.give(receiver, endpoint, abi.Right.recv),
-    };
-}
 
 test "a receiver that is blocked already is woken when the last sender goes" {
     const p = try pair(4);

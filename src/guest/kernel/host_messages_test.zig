@@ -7,28 +7,7 @@ const abi = @import("abi");
 const endpoints = @import("endpoints.zig");
 const fake = @import("task_fake.zig");
 const frames = @import("frames.zig");
-
-const Pair = struct {
-    sender: *fake.Task,
-    receiver: *fake.Task,
-    endpoint: *endpoints.Endpoint,
-    out: u32,
-    in: u32,
-};
-
-fn pair(depth: u32) !Pair {
-    fake.begin();
-    const endpoint = try endpoints.create(depth);
-    const sender = try fake.spawn("sender");
-    const receiver = try fake.spawn("receiver");
-    return .{
-        .sender = sender,
-        .receiver = receiver,
-        .endpoint = endpoint,
-        .out = try fake.give(sender, endpoint, abi.Right.send),
-        .in = try fake.give(receiver, endpoint, abi.Right.recv),
-    };
-}
+const pair = @import("ipc_scene.zig").pair;
 
 test "a descriptor has both its magic and its version, and a message no slot that was not moved" {
     const p = try pair(1);

@@ -9,34 +9,16 @@ const fake = @import("task_fake.zig");
 const irq = @import("irq.zig");
 const machine = @import("machine_fake.zig");
 const reaper = @import("reaper.zig");
+const scene = @import("calls_scene.zig");
 const sched = @import("sched.zig");
-const syscall = @import("syscall.zig");
 const task = @import("task.zig");
 const vmo = @import("vmo.zig");
 
 const page = board.page_bytes;
-const pc = 0x4000;
-
-/// Make a call; the answer is what a0 holds then.
-fn call(who: *fake.Task, number: abi.Syscall, args: []const u64) u64 {
-    who.context.pc = pc;
-    for (0..6) |i| who.context.setArg(i, if (i < args.len) args[i] else 0);
-    who.context.x[16] = @intFromEnum(number);
-    syscall.handle(who);
-    return who.context.arg(0);
-}
-
-fn expectError(want: abi.Errno, answer: u64) !void {
-    const code: i64 = @bitCast(answer);
-    try testing.expectEqual(-@as(i64, @intFromEnum(want)), code);
-}
-
-fn factory() !*fake.Task {
-    fake.begin();
-    const who = try fake.spawn("maker");
-    who.caps.put(abi.slot.factory, .{ .object = .factory });
-    return who;
-}
+const pc = scene.pc;
+const call = scene.call;
+const expectError = scene.expectError;
+const factory = scene.factory;
 
 test "an answer comes once and the program goes on behind the call; one that waits repeats it" {
     const who = try factory();
