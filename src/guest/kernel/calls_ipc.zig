@@ -105,7 +105,8 @@ fn deliver(
         caller.caps.put(header.src, message.moved);
         message.moved = .{};
     }
-    std.debug.assert(endpoint.pop() == message);
+    const popped = endpoint.pop();
+    std.debug.assert(popped == message);
     message.free();
     return len;
 }

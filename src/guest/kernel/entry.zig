@@ -5,6 +5,7 @@
 //! never entered again.
 
 const builtin = @import("builtin");
+const std = @import("std");
 const board = @import("board.zig");
 const csr = @import("csr.zig");
 
@@ -112,6 +113,7 @@ pub fn prepare() void {
     csr.write("mtvec", @intFromPtr(&assembly.machineSkip));
     assembly.openMemory();
     ram_bytes = measureRam();
+    std.debug.assert(ram_bytes != 0 and ram_bytes <= board.ram_bytes_max);
     board.has_flash = assembly.probeRead(board.flash) == 1;
     csr.write("mtvec", @intFromPtr(&assembly.machineTrap));
 

@@ -21,12 +21,19 @@ var hint: usize = 0;
 pub fn init(start: u64, end: u64) void {
     first = std.mem.alignForward(u64, start, board.page_bytes);
     count = (end - first) / board.page_bytes;
-    std.debug.assert(count <= frames_max);
     free_count = count;
     hint = 0;
     const words = (count + 63) / 64;
     @memset(taken[0..words], 0);
     if (count % 64 != 0) taken[words - 1] = all_taken << @intCast(count % 64);
+    check();
+}
+
+/// The invariants that hold between any two calls.
+fn check() void {
+    std.debug.assert(first % board.page_bytes == 0);
+    std.debug.assert(free_count <= count and count <= frames_max);
+    std.debug.assert(hint <= (count + 63) / 64);
 }
 
 pub fn freeCount() u64 {
@@ -36,7 +43,7 @@ pub fn freeCount() u64 {
 /// One frame, content undefined.
 pub fn alloc() Error!u64 {
     const words = (count + 63) / 64;
-    std.debug.assert(free_count <= count);
+    check();
     while (hint < words) : (hint += 1) {
         if (taken[hint] == all_taken) continue;
         const bit: u6 = @intCast(@ctz(~taken[hint]));
@@ -57,6 +64,7 @@ pub fn allocZeroed() Error!u64 {
 /// `wanted` adjacent frames, zeroed: for devices, which do not see page tables.
 pub fn allocRun(wanted: u64) Error!u64 {
     if (wanted == 1) return allocZeroed();
+    check();
     if (wanted == 0 or wanted > free_count) return error.NoMemory;
     var run: u64 = 0;
     var index: u64 = hint * 64;
@@ -73,6 +81,7 @@ pub fn allocRun(wanted: u64) Error!u64 {
             zero(first + i * board.page_bytes);
         }
         free_count -= wanted;
+        check();
         return first + start * board.page_bytes;
     }
     return error.NoMemory;
@@ -85,7 +94,7 @@ pub fn free(frame: u64) void {
     taken[index / 64] &= ~(@as(u64, 1) << @intCast(index % 64));
     hint = @min(hint, index / 64);
     free_count += 1;
-    std.debug.assert(free_count <= count);
+    check();
 }
 
 pub fn freeRun(frame: u64, frames: u64) void {

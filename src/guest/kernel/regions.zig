@@ -19,6 +19,16 @@ pub const Table = struct {
     list: [regions_max]Region = undefined,
     count: usize = 0,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Table) void {
+        std.debug.assert(self.count <= regions_max);
+        for (self.list[0..self.count]) |region| {
+            std.debug.assert(region.len != 0 and region.len % board.page_bytes == 0);
+            std.debug.assert(region.address >= abi.layout.map_base);
+            std.debug.assert(region.address <= vm.user_end - region.len);
+        }
+    }
+
     /// Map `len` bytes of physical memory. A VMO stays alive as long as it is mapped.
     pub fn map(
         self: *Table,
@@ -43,15 +53,15 @@ pub const Table = struct {
         }
         csr.fenceAddressSpace(); // the absence of these pages may be cached
         if (object) |shared| shared.retain();
-        std.debug.assert(address >= abi.layout.map_base and address + len <= vm.user_end);
         self.list[self.count] = .{ .address = address, .len = len, .object = object };
         self.count += 1;
+        self.check();
         return address;
     }
 
     /// Unmap exactly one whole region; a part of one cannot be unmapped.
     pub fn unmap(self: *Table, space: vm.Space, address: u64, len: u64) Error!void {
-        std.debug.assert(self.count <= regions_max);
+        self.check();
         for (self.list[0..self.count], 0..) |region, i| {
             if (region.address != address or region.len != len) continue;
             unmapPages(space, address, len);
@@ -64,6 +74,7 @@ pub const Table = struct {
     }
 
     pub fn releaseAll(self: *Table) void {
+        self.check();
         for (self.list[0..self.count]) |region| {
             if (region.object) |object| object.release();
         }

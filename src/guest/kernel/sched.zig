@@ -33,6 +33,13 @@ var slice_end_ns: u64 = 0;
 /// Not later than the earliest deadline of a blocked task; made exact before idling.
 var earliest_ns: u64 = timer.never;
 
+/// The invariants that hold between any two calls.
+fn check() void {
+    std.debug.assert((ready.head == null) == (ready.tail == null));
+    const running = current orelse return;
+    std.debug.assert(running.state == .ready and running.queue == null);
+}
+
 pub fn makeReady(runnable: *Task) void {
     std.debug.assert(runnable.state != .free and runnable.queue == null);
     std.debug.assert(runnable != current);
@@ -45,7 +52,7 @@ pub fn makeReady(runnable: *Task) void {
 pub fn block(queue: *task.Queue, deadline_ns: u64) void {
     const waiting = current.?;
     std.debug.assert(queue != &ready);
-    std.debug.assert(waiting.state == .ready and waiting.queue == null);
+    check();
     waiting.state = .blocked;
     waiting.deadline_ns = deadline_ns;
     if (deadline_ns != 0) earliest_ns = @min(earliest_ns, deadline_ns);
@@ -65,6 +72,7 @@ pub fn wakeAll(queue: *task.Queue) void {
 /// The current task stays ready but goes to the end of the line.
 pub fn yield() void {
     const yielding = current orelse return;
+    check();
     current = null;
     makeReady(yielding);
 }
@@ -85,7 +93,7 @@ pub fn next() *Task {
         } else idle();
     }
     timer.arm(@min(earliest_ns, if (ready.head != null) slice_end_ns else timer.never));
-    std.debug.assert(current.?.state == .ready and current.?.queue == null);
+    check();
     current.?.space.activate();
     return current.?;
 }

@@ -1,12 +1,14 @@
 //! System calls: number to function, result to register. docs/spec/kernel-abi.md says what each one
 //! means.
 
+const std = @import("std");
 const abi = @import("abi");
 const calls_cap = @import("calls_cap.zig");
 const calls_ipc = @import("calls_ipc.zig");
 const calls_memory = @import("calls_memory.zig");
 const calls_task = @import("calls_task.zig");
 const Error = @import("call_error.zig").Error;
+const sched = @import("sched.zig");
 const task = @import("task.zig");
 
 const Task = task.Task;
@@ -14,9 +16,11 @@ const Task = task.Task;
 const instruction_bytes = 4;
 
 pub fn handle(caller: *Task) void {
+    std.debug.assert(sched.current == caller);
     const number: abi.Syscall = @enumFromInt(caller.context.number());
     const result: u64 = dispatch(caller, number, &caller.context) catch |err| switch (err) {
-        error.Blocked => return,
+        // It waits in a queue and repeats the call when it is woken, or it has ended.
+        error.Blocked => return std.debug.assert(sched.current != caller),
         else => @bitCast(-@as(i64, @intFromEnum(errno(err)))),
     };
     caller.context.setArg(0, result);

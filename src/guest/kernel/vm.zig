@@ -82,6 +82,12 @@ fn tableAt(physical: u64) *Table {
 pub fn init(ram_bytes: u64, image: Image) void {
     const rw = (permissionBits(.{ .write = true }) catch unreachable) | global;
     const megapage: u64 = 2 << 20;
+    std.debug.assert(ram_bytes >= megapage and ram_bytes <= entries * megapage);
+    for ([_]u64{ image.rodata, image.data, image.guard }) |part| {
+        std.debug.assert(part % board.page_bytes == 0);
+        std.debug.assert(part > board.ram_base and part < board.ram_base + megapage);
+    }
+    std.debug.assert(image.rodata <= image.data and image.data <= image.guard);
     kernel_root = @splat(0);
     kernel_ram = @splat(0);
     for (1..ram_bytes / megapage) |i| kernel_ram[i] = entry(board.ram_base + i * megapage, rw);
