@@ -23,6 +23,11 @@ pub const Assembly = struct {
     len: usize = 0,
     bytes: [mux.own.initial_credit]u8 = undefined,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Assembly) void {
+        std.debug.assert(self.len <= self.bytes.len);
+    }
+
     /// Begin in place: the value is too large to be copied without need.
     pub fn begin(self: *Assembly, kind: Kind) void {
         self.kind = kind;
@@ -35,6 +40,7 @@ pub const Assembly = struct {
         if (bytes.len > self.bytes.len - self.len) return false;
         @memcpy(self.bytes[self.len..][0..bytes.len], bytes);
         self.len += bytes.len;
+        self.check();
         return true;
     }
 
@@ -63,6 +69,7 @@ pub const Assembly = struct {
         std.debug.assert(count != 0 and count <= self.len);
         std.mem.copyForwards(u8, &self.bytes, self.bytes[count..self.len]);
         self.len -= count;
+        self.check();
     }
 
     /// The beginning of a frame that cannot be assembled: enough of it to say what it was about.

@@ -39,8 +39,21 @@ pub fn Desk(comptime Client: type) type {
 
         entries: [entries_max]?Entry = @splat(null),
 
+        /// The invariants that hold between any two calls.
+        fn check(self: *const Self) void {
+            // A response is for one request.
+            for (&self.entries, 1..) |*slot, after| {
+                const one = if (slot.*) |*entry| entry.sent orelse continue else continue;
+                for (self.entries[after..]) |*later| {
+                    const other = if (later.*) |*entry| entry.sent orelse continue else continue;
+                    std.debug.assert(!std.meta.eql(one, other));
+                }
+            }
+        }
+
         /// False if there is no room.
         pub fn take(self: *Self, ask: Ask, client: Client, now_ns: u64) bool {
+            self.check();
             for (&self.entries) |*slot| {
                 if (slot.* != null) continue;
                 slot.* = .{ .ask = ask, .client = client, .deadline_ns = now_ns + patience_ns };
@@ -75,6 +88,7 @@ pub fn Desk(comptime Client: type) type {
 
         /// A response came. Null: no call waits for it, or none waits any more.
         pub fn settle(self: *Self, link: u8, correlation: u64) ?Entry {
+            self.check();
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;
                 const sent = entry.sent orelse continue;
@@ -96,6 +110,7 @@ pub fn Desk(comptime Client: type) type {
 
         /// A request whose patience is over; call this until it returns null.
         pub fn expire(self: *Self, now_ns: u64) ?Entry {
+            self.check();
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;
                 if (now_ns < entry.deadline_ns) continue;

@@ -28,6 +28,12 @@ pub const Table = struct {
     entries: [entries_max]Entry = undefined,
     count: usize = 0,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Table) void {
+        std.debug.assert(self.count <= entries_max);
+        for (self.entries[0..self.count]) |*entry| std.debug.assert(entry.id.len != 0);
+    }
+
     /// Enter or refresh a peer. True: the peer was not known, or not any longer.
     pub fn hear(
         self: *Table,
@@ -45,7 +51,6 @@ pub const Table = struct {
             .heard_ns = now_ns,
         };
         self.expire(now_ns);
-        std.debug.assert(self.count <= entries_max);
         for (self.entries[0..self.count]) |*known| {
             if (!known.id.eql(packet.device_id)) continue;
             known.* = entry;
@@ -60,6 +65,7 @@ pub const Table = struct {
             std.debug.assert(configured or !self.entries[place].configured);
             self.entries[place] = entry;
         }
+        self.check();
         return true;
     }
 
@@ -81,6 +87,7 @@ pub const Table = struct {
             self.count -= 1;
             self.entries[index] = self.entries[self.count];
         }
+        self.check();
     }
 
     fn isLive(self: *const Table, entry: *const Entry, now_ns: u64) bool {

@@ -31,6 +31,7 @@ pub const Inbox = struct {
         const count = @min(bytes.len, self.room());
         @memcpy(self.bytes[self.len..][0..count], bytes[0..count]);
         self.len += count;
+        self.check();
         return count;
     }
 

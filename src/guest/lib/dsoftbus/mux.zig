@@ -112,6 +112,7 @@ pub const Mux = struct {
         if (stream.mine or stream.acknowledged) return;
         stream.acknowledged = true;
         stream.say_acknowledge = true;
+        stream.check();
     }
 
     /// Take over bytes to send. The result is how many were taken; the rest would block.
@@ -153,6 +154,7 @@ pub const Mux = struct {
         if (stream.say_reset != null) return error.Reset;
         self.is_quiet = false;
         stream.closing = true;
+        stream.check();
     }
 
     pub fn reset(self: *Mux, id: u32, reason: Reason) void {

@@ -75,6 +75,14 @@ pub const Ladder = struct {
     reached: std.EnumSet(Milestone) = .{},
     told: std.EnumSet(Milestone) = .{},
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Ladder) void {
+        // A milestone is reported once it was reached, and failing is one of them.
+        std.debug.assert(self.told.subsetOf(self.reached));
+        std.debug.assert((self.state == .failed) == self.reached.contains(.failed));
+        std.debug.assert(!self.resumed or self.stood_still);
+    }
+
     /// The peer's SETTINGS have come.
     pub fn begin(self: *Ladder, mux: *Mux) void {
         if (self.side != .dialler) return;
@@ -94,6 +102,7 @@ pub const Ladder = struct {
         for (std.enums.values(Milestone)) |milestone| {
             if (!self.reached.contains(milestone) or self.told.contains(milestone)) continue;
             self.told.insert(milestone);
+            self.check();
             return milestone;
         }
         return null;
@@ -125,6 +134,7 @@ pub const Ladder = struct {
 
     /// True if the event was the ladder's.
     pub fn take(self: *Ladder, mux: *Mux, event: Event) bool {
+        defer self.check();
         switch (event) {
             .opened => |stream| return self.takeOpened(mux, stream),
             .settled => return false,
@@ -211,6 +221,7 @@ pub const Ladder = struct {
         }
         if (self.state == .carrying) self.carry(mux);
         if (self.state == .stalling) self.stall(mux);
+        self.check();
     }
 
     /// Bulk is queued before control, so that only the priorities can let control go first.

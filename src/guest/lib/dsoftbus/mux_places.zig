@@ -42,6 +42,7 @@ pub fn Places(comptime places: usize) type {
             for (&self.all, 1..) |*stream, end| {
                 if (stream.id != 0) continue;
                 self.top = @max(self.top, end);
+                self.check();
                 return stream;
             }
             return null;

@@ -70,6 +70,7 @@ pub const Session = struct {
         const ephemeral = options.ephemeral orelse none;
         self.begin(options, noise.Handshake.responder(prologue, options.static, ephemeral));
         self.lacks_key = options.ephemeral == null;
+        self.check();
     }
 
     /// Provide the key that `key_wanted` asked for.
@@ -184,6 +185,7 @@ pub const Session = struct {
         }) catch return error.TooLong;
         try self.send(frame);
         self.correlation += 1;
+        self.check();
         return self.correlation;
     }
 

@@ -20,9 +20,14 @@ pub const Timers = struct {
         return .{ .started_ns = now_ns, .heard_ns = now_ns, .pinged_ns = now_ns };
     }
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Timers) void {
+        std.debug.assert(self.heard_ns >= self.started_ns and self.pinged_ns >= self.started_ns);
+    }
+
     /// The instant at which `due` has something to say.
     pub fn deadline(self: *const Timers, state: State) u64 {
-        std.debug.assert(self.heard_ns >= self.started_ns and self.pinged_ns >= self.started_ns);
+        self.check();
         return switch (state) {
             .handshake, .proven, .confirming => self.started_ns + handshake_ns,
             .ready => @min(self.heard_ns + lost_ns, self.pingAt()),
@@ -35,6 +40,7 @@ pub const Timers = struct {
         if (state == .closed or now_ns < self.deadline(state)) return .nothing;
         if (state != .ready or now_ns >= self.heard_ns + lost_ns) return .timeout;
         self.pinged_ns = now_ns;
+        self.check();
         return .ping;
     }
 

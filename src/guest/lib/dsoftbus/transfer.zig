@@ -92,20 +92,28 @@ pub const Transfer = struct {
     said_len: usize = 0,
     said: [2 * codec.reply_bytes]u8 = undefined,
 
+    /// There is no stream. In place: the buffers keep what is in them.
+    pub fn reset(self: *Transfer) void {
+        self.stage = .idle;
+        self.asked = .none;
+    }
+
     /// The peer has opened the stream.
     pub fn begin(self: *Transfer, now_ns: u64) void {
         self.* = .{ .stage = .head, .heard_ns = now_ns, .until_ns = now_ns +| longest_ns };
     }
 
     /// The invariants that hold between any two calls.
-    fn check(self: *const Transfer) void {
+    pub fn check(self: *const Transfer) void {
+        // The store works for a stream that is there. All else is of the stream, too.
+        if (self.stage == .idle) return std.debug.assert(self.asked == .none);
         std.debug.assert(self.request_len <= self.request.len);
         std.debug.assert(self.waiting_len <= self.waiting.len);
         std.debug.assert(self.start <= self.filled and self.filled <= self.chunk.len);
         std.debug.assert(self.said_start <= self.said_len and self.said_len <= self.said.len);
         std.debug.assert(self.moved <= self.total);
-        // The store works for a stream that is there, and bytes wait for the store alone.
-        std.debug.assert(self.asked == .none or self.stage != .idle);
+        // Bytes wait for the store alone.
+        std.debug.assert(self.asked != .none or self.waiting_len == 0);
     }
 
     /// Take bytes of the peer, never more than it has credit for. If the result is a reason, the
@@ -130,6 +138,7 @@ pub const Transfer = struct {
     /// The peer says no more.
     pub fn closed(self: *Transfer, host: anytype, now_ns: u64) ?Reason {
         if (self.stage == .idle) return null;
+        self.check();
         self.heard_ns = now_ns;
         self.is_peer_closed = true;
         return if (self.asked == .none) intake.takeEnd(self, host) else null;
@@ -137,6 +146,7 @@ pub const Transfer = struct {
 
     /// The stream is over, for whatever reason.
     pub fn abandon(self: *Transfer, host: anytype) void {
+        self.check();
         if (self.stage == .value) switch (self.asked) {
             // A commit cannot be called back: the host ends the put when the answer is there.
             .commit => {},
@@ -144,8 +154,7 @@ pub const Transfer = struct {
             .begin => host.ended(self.head, self.asRequested(), nobody),
             else => putting.fail(self, host, null),
         };
-        self.stage = .idle;
-        self.asked = .none;
+        self.reset();
     }
 
     /// The instant at which `expire` has something to do.
@@ -217,6 +226,7 @@ pub const Transfer = struct {
     /// The store could not be asked, so it did nothing of the step: there is no doubt about a
     /// commit.
     pub fn unasked(self: *Transfer, host: anytype) ?Reason {
+        self.check();
         if (self.asked != .commit) return self.settle(host, null);
         self.asked = .none;
         putting.fail(self, host, .io_error);
@@ -247,17 +257,19 @@ pub const Transfer = struct {
         self.start = 0;
         self.filled = 0;
         self.say(reply);
+        std.debug.assert(self.asked == .none);
     }
 
     pub fn say(self: *Transfer, reply: codec.Reply) void {
+        // A go ahead and a done, each at most once.
+        std.debug.assert(self.said_len + codec.reply_bytes <= self.said.len);
         self.said[self.said_len..][0..codec.reply_bytes].* = codec.encodeReply(reply);
         self.said_len += codec.reply_bytes;
     }
 
     /// The stream is over, and there is nothing to undo.
     pub fn end(self: *Transfer, reason: ?Reason) ?Reason {
-        self.stage = .idle;
-        self.asked = .none;
+        self.reset();
         return reason;
     }
 };

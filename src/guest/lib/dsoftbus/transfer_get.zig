@@ -1,5 +1,6 @@
 //! A get reads the pieces of the value one after the other. All are of one version.
 
+const std = @import("std");
 const state = @import("wire").state;
 const transfer = @import("transfer.zig");
 const Transfer = transfer.Transfer;
@@ -22,6 +23,7 @@ pub fn readOn(self: *Transfer, host: anytype) void {
 
 /// Take the piece, or the reason why there is none. The first piece decides the answer.
 pub fn settleRead(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
+    std.debug.assert(self.stage == .answering and self.head.op == .get);
     const piece = if (reply) |known| state.pieceOf(known) else null;
     const is_first = !self.is_begun;
     self.is_begun = true;
@@ -52,4 +54,5 @@ pub fn settleRead(self: *Transfer, host: anytype, status: state.Status, reply: ?
     self.start = 0;
     self.filled = bytes.len;
     self.moved += @intCast(bytes.len);
+    std.debug.assert(self.moved <= self.total);
 }

@@ -1,6 +1,7 @@
 //! The intake of a transfer: the peer sends a head, the bytes of a put, and the end. The machine
 //! deals with them only while the store owes no answer; else they wait.
 
+const std = @import("std");
 const state = @import("wire").state;
 const remote_state = @import("remote_state.zig");
 const codec = @import("transfer_head.zig");
@@ -12,6 +13,7 @@ const Transfer = transfer.Transfer;
 
 /// Deal with the bytes that have come while the store was asked.
 pub fn resumeWith(self: *Transfer, host: anytype) ?Reason {
+    std.debug.assert(self.waiting_len <= self.waiting.len);
     if (self.waiting_len != 0 and self.asked == .none) {
         var bytes: [transfer.chunk_bytes]u8 = undefined;
         const len = self.waiting_len;
@@ -25,6 +27,7 @@ pub fn resumeWith(self: *Transfer, host: anytype) ?Reason {
 
 /// Take bytes of the peer. They wait while the store works on an earlier part.
 pub fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
+    std.debug.assert(self.asked == .none and self.waiting_len == 0);
     var rest = bytes;
     while (rest.len != 0 and self.asked == .none) switch (self.stage) {
         .idle => return null,

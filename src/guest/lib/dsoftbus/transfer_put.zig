@@ -7,6 +7,7 @@ const Transfer = @import("transfer.zig").Transfer;
 
 /// The store has begun the transaction, or refused it.
 pub fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
+    std.debug.assert(self.stage == .value and self.head.op == .put);
     if (status == .ok) {
         if (txnOf(reply.?)) |txn| {
             self.txn = txn;
@@ -20,6 +21,7 @@ pub fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: 
 
 /// Take a part of the value. A full chunk, or the last one, goes to the store.
 pub fn takeValue(self: *Transfer, host: anytype, bytes: []const u8) void {
+    std.debug.assert(bytes.len != 0 and bytes.len <= self.total - self.moved);
     @memcpy(self.chunk[self.filled..][0..bytes.len], bytes);
     self.filled += bytes.len;
     self.moved += @intCast(bytes.len);

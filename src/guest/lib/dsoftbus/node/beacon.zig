@@ -42,8 +42,10 @@ pub const Beacon = struct {
     pub fn tick(self: *Beacon, node: anytype) bool {
         const is_heard = self.readable and self.receive(node);
         if (node.now_ns < self.next_ns) return is_heard;
+        std.debug.assert(self.packet_len != 0); // before `open` no instant comes
         // The next one stays on the schedule's grid, so a late turn does not shift those after it.
         while (self.next_ns <= node.now_ns) self.next_ns += node.config.announce_ns;
+        std.debug.assert(self.next_ns - node.now_ns <= node.config.announce_ns);
         self.say(node, announce.group);
         // Every configured peer gets one, too, for networks that do not carry multicast.
         for (node.config.peers()) |*peer| self.say(node, peer.ip);

@@ -133,7 +133,11 @@ pub fn begin(now_ns: u64) !void {
     };
     node.lines.top = 0;
     node.lines.next_serial = 40;
-    for (&node.lines.all) |*line| line.state = .free;
+    for (&node.lines.all) |*line| {
+        line.state = .free;
+        line.dialled = null;
+        line.bound = null;
+    }
     for ([_]struct { []const u8, edge.Address, u8 }{
         .{ "node-b", at_b, 'b' },
         .{ "node-c", at_c, 'c' },

@@ -72,15 +72,28 @@ pub const CallStreams = struct {
     /// The peer has said that it takes no messages.
     is_declined: bool,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const CallStreams) void {
+        // Each stream has one use. The peer's ids and ours are never the same.
+        inline for (.{ &self.serving, &self.asking }) |streams| {
+            const one = streams.getPtrConst(.frames).id;
+            std.debug.assert(one == 0 or one != streams.getPtrConst(.schema).id);
+        }
+        // A peer that takes no messages is not sent any.
+        std.debug.assert(!self.is_declined or self.asking.getPtrConst(.schema).id == 0);
+    }
+
     pub fn begin(self: *CallStreams, mode: rpc.Mode) void {
         self.mode = mode;
         for (&self.serving.values) |*serving| serving.id = 0;
         for (&self.asking.values) |*asking| asking.id = 0;
         self.is_declined = false;
+        self.check();
     }
 
     /// Take an event of a stream that no other owner has.
     pub fn take(self: *CallStreams, mux: *Mux, event: mux_file.Event) Happening {
+        defer self.check();
         switch (event) {
             .opened => |stream| return self.serve(mux, stream.id, stream.name),
             .acknowledged => |id| {
@@ -173,6 +186,7 @@ pub const CallStreams = struct {
     pub fn ask(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
         const asking = self.asking.getPtr(encoding);
         if (asking.id == 0) self.open(mux, encoding);
+        self.check();
         if (mux.room(asking.id) < bytes.len) return false;
         return mux.send(asking.id, bytes) == bytes.len;
     }
@@ -204,6 +218,7 @@ pub const CallStreams = struct {
 
     pub fn dropResponse(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const asking = self.asking.getPtr(encoding);
+        std.debug.assert(asking.id != 0);
         const len = (asking.responses.next() catch unreachable).?.len; // `nextResponse` gave it
         mux.grant(asking.id, len);
         asking.responses.drop(len);

@@ -25,6 +25,8 @@ pub const peer_max = 3;
 pub const peer_service_max = 2;
 pub const service_max = 6;
 pub const calls_max = peers_max * peer_max;
+/// The highest ticket. It is the type of a message, and sockets' events have the types behind it.
+pub const tickets_max = 0xFE00;
 /// A peer waits at most this long for a service, whatever its own deadline.
 pub const answer_ns_max: u64 = 2 * std.time.ns_per_s;
 /// After this time the node stops waiting, and does not know what the service did.
@@ -149,6 +151,12 @@ pub const Calls = struct {
     /// Places beyond are free.
     top: usize = 0,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Calls) void {
+        std.debug.assert(self.top <= calls_max and self.last_ticket <= tickets_max);
+        for (self.all[self.top..]) |*call| std.debug.assert(!call.is_used);
+    }
+
     pub fn used(self: *Calls) []Call {
         while (self.top != 0 and !self.all[self.top - 1].is_used) self.top -= 1;
         return self.all[0..self.top];
@@ -166,6 +174,7 @@ pub const Calls = struct {
         call.peer = peer;
         call.service = service;
         std.debug.assert(self.count(null, service) <= service_max);
+        self.check();
         return call;
     }
 
@@ -199,11 +208,18 @@ pub const Calls = struct {
     /// There are more numbers than waiting calls, so a number that comes round again has long been
     /// given up.
     pub fn nextTicket(self: *Calls) u16 {
-        self.last_ticket = if (self.last_ticket >= 0xFE00) 1 else self.last_ticket + 1;
-        for (self.all[0..self.top]) |*call| {
-            if (call.is_used and call.ticket == self.last_ticket) return self.nextTicket();
+        for (0..calls_max + 1) |_| {
+            self.last_ticket = if (self.last_ticket == tickets_max) 1 else self.last_ticket + 1;
+            if (!self.isTaken(self.last_ticket)) return self.last_ticket;
         }
-        return self.last_ticket;
+        unreachable; // there are at most `calls_max` calls
+    }
+
+    fn isTaken(self: *const Calls, ticket: u16) bool {
+        for (self.all[0..self.top]) |*call| {
+            if (call.is_used and call.ticket == ticket) return true;
+        }
+        return false;
     }
 
     /// The call of this name, if it is being run.

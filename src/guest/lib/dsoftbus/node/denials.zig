@@ -16,11 +16,16 @@ pub const Denials = struct {
     count: u64 = 0,
     until_ns: u64 = edge.never,
 
-    /// A call was denied. True: it may have a record and a line of its own. False: it is counted.
-    pub fn note(self: *Denials, now_ns: u64) bool {
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Denials) void {
         // Counting begins within an interval, once its records are used up.
         std.debug.assert(self.until_ns != edge.never or self.records == 0);
         std.debug.assert(self.records == records_max or self.count == 0);
+    }
+
+    /// A call was denied. True: it may have a record and a line of its own. False: it is counted.
+    pub fn note(self: *Denials, now_ns: u64) bool {
+        self.check();
         if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
         if (self.records < records_max) {
             self.records += 1;
@@ -33,6 +38,7 @@ pub const Denials = struct {
     /// At the end of the interval, how many denials were counted. Null: the interval has not ended,
     /// or none was counted.
     pub fn take(self: *Denials, now_ns: u64) ?u64 {
+        self.check();
         if (now_ns < self.until_ns) return null;
         defer self.* = .{};
         return if (self.count == 0) null else self.count;

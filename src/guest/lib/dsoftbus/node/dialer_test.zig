@@ -51,6 +51,7 @@ test "a peer is dialled if the configuration says so, once it was heard, and not
     try testing.expectEqual(null, outside.dialled);
     // It is over, and what was heard is too old.
     line.state = .free;
+    line.dialled = null;
     node.now_ns = 7 + 1500 * ms;
     try testing.expectEqual(never, dialer.deadline(node));
     dialer.tick(node);

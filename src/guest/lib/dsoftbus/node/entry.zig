@@ -101,6 +101,7 @@ pub fn accept(node: anytype) void {
 /// Admit the peer if everything that names it agrees. A missing announce may still come within the
 /// time of the handshake.
 pub fn bind(node: anytype, line: *Line) void {
+    std.debug.assert(line.state == .open and line.session.state == .proven);
     const claimed = &line.session.claimed;
     const index = node.config.peerIndex(claimed.slice());
     const pin: ?binding.Pin = if (index) |peer|

@@ -34,6 +34,7 @@ pub fn begin(node: anytype, call: *Call) void {
 
 /// packagefsd has answered, or has not.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    std.debug.assert(call.kind == .package);
     // No peer waits for the answer: its handle would be of a session that is over.
     if (call.is_late or call.serial == 0) {
         call.owes_record = call.owes_record and call.outcome != null;
@@ -43,6 +44,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
 }
 
 pub fn fail(call: *Call) void {
+    std.debug.assert(call.kind == .package);
     call.outcome = .{ .remote = false };
     var out: [packagefs.reply_bytes_max]u8 = undefined;
     const op: packagefs.Op = if (call.request_len >= 4) @enumFromInt(call.request[3]) else .stat;

@@ -1,6 +1,7 @@
 //! Calls that go to the local service as they are: those at samgrd, bundlemgrd and logd. Of an
 //! answer the node reads the status alone.
 
+const std = @import("std");
 const wire = @import("wire");
 const cursor = wire.cursor;
 const calls = @import("calls.zig");
@@ -16,6 +17,7 @@ pub fn begin(node: anytype, call: *Call) void {
 }
 
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    std.debug.assert(call.kind == .plain);
     const fitting = if (answer) |bytes| fit(bytes) else null;
     if (call.digest) |digest| {
         node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, fitting);

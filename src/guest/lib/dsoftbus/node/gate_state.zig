@@ -1,6 +1,7 @@
 //! Remote state, the serving side: a judged `SF` of the peer becomes an `SF` to statefsd under a
 //! nonce of our own. Every change that a peer asks for has one record, which says how it ended.
 
+const std = @import("std");
 const calls = @import("calls.zig");
 const services = @import("services.zig");
 const store = @import("store.zig");
@@ -11,6 +12,7 @@ const state = @import("wire").state;
 const Call = calls.Call;
 
 pub fn begin(node: anytype, call: *Call) void {
+    std.debug.assert(call.kind == .state and call.ticket == 0);
     switch (remote_state.judge(true, call.asked())) {
         .reject => |refusal| {
             call.setKey(refusal.key);
@@ -51,6 +53,7 @@ fn reject(node: anytype, call: *Call, op: state.Op, why: remote_state.Reject) vo
 /// The answer of statefsd, with the nonce of the peer's request in place of ours; null: there is no
 /// answer.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    std.debug.assert(call.kind == .state and call.ticket == 0);
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     const said = store.unwrap(answer, call.op, call.txn);
     const is_ok = if (said.reply) |known| known.status == .ok else false;
@@ -110,6 +113,7 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_sta
 /// The time of a call is over. A call that only reads is recorded as failed at once; the record of
 /// a change waits.
 pub fn fail(call: *Call) void {
+    std.debug.assert(call.kind == .state);
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     call.setAnswer(.ok, failure(&buffer, call, .io_error));
     if (!isRecorded(call.op)) call.outcome = .{ .state = .status };

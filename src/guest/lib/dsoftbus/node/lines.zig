@@ -88,6 +88,7 @@ pub const Lines = struct {
         for (&self.all, 1..) |*line, end| {
             if (line.state != .free) continue;
             self.top = @max(self.top, end);
+            line.check();
             return line;
         }
         return null;

@@ -120,6 +120,7 @@ pub fn fail(node: anytype, call: *Call) void {
 
 /// The store's answer, or null: it will not come.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    std.debug.assert(call.kind == .transfer and call.ticket == 0);
     const said = store.unwrap(answer, call.op, call.nonce.?);
     const reply = said.reply;
     const is_withdrawn = call.op == .txn_commit and said.ending == .withdrawn;

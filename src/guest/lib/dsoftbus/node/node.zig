@@ -81,6 +81,7 @@ pub fn Node(comptime Edge: type) type {
 
         /// Begin in place, since the node is large. The secret of the configuration is wiped.
         pub fn init(self: *Self, edge: *Edge, config: *Config, now_ns: u64) !void {
+            std.debug.assert(config.peer_count <= peers_max);
             self.edge = edge;
             self.now_ns = now_ns;
             self.static = try noise.KeyPair.fromSecret(config.secret);
@@ -195,6 +196,7 @@ pub fn Node(comptime Edge: type) type {
         }
 
         pub fn deadline(self: *Self) u64 {
+            // No assert: any instant may be the next one.
             var at = @min(self.beacon.next_ns, links.deadline(self));
             at = @min(at, dialer.deadline(self));
             at = @min(at, @min(self.calls.deadline(), self.desk.deadline()));

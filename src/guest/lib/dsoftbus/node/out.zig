@@ -1,6 +1,7 @@
 //! The bytes that leave a session. Streams and answers are sealed as far as the session has room,
 //! and written as far as the connection takes them.
 
+const std = @import("std");
 const edge = @import("edge.zig");
 const marker = @import("contract").marker;
 const moving = @import("moving.zig");
@@ -8,6 +9,8 @@ const Line = @import("lines.zig").Line;
 
 /// Send the bytes that wait, as far as the connection takes them.
 pub fn flush(node: anytype, line: *Line) error{Failed}!void {
+    std.debug.assert(line.state == .open);
+    line.check();
     push(node, line);
     line.is_unsent = false;
     while (line.session.output().len != 0) {

@@ -103,6 +103,7 @@ pub const Strangers = struct {
 
     /// At the end of the interval, a source with a count. Call this until it returns null.
     pub fn next(self: *Strangers, now_ns: u64) ?Source {
+        self.check();
         if (now_ns < self.until_ns) return null;
         while (self.count != 0) {
             self.count -= 1;

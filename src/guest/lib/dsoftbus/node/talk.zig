@@ -59,6 +59,14 @@ pub const Talk = struct {
     served: [8]u8,
     served_count: u16,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Talk) void {
+        // A peer that knows no streams has none.
+        std.debug.assert(self.kind == .streams or self.mux.peer == null);
+        // The machine works as long as its stream is there.
+        std.debug.assert((self.moving.id == 0) == (self.moving.machine.stage == .idle));
+    }
+
     /// The session has become ready. Begin in place, since the talk is large.
     pub fn begin(
         self: *Talk,
@@ -76,14 +84,16 @@ pub const Talk = struct {
         self.moving.id = 0;
         self.moving.told_id = 0;
         self.moving.is_unasked = false;
-        self.moving.machine.stage = .idle;
+        self.moving.machine.reset();
         self.txn = .{};
         self.served = @splat(0);
         self.served_count = 0;
+        self.check();
     }
 
     /// Take a frame of the peer. An error ends the session.
     pub fn take(self: *Talk, frame: []const u8) Reject!Happening {
+        self.check();
         if (self.kind == .unknown) {
             const settings = @intFromEnum(@import("../mux_frames.zig").Type.settings);
             self.kind = if (frame.len == 0 or frame[0] < settings) .direct else .streams;
