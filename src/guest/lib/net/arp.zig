@@ -107,6 +107,7 @@ pub const Cache = struct {
     pub fn nextFailed(self: *Cache) ?Ip {
         for (&self.entries) |*entry| {
             if (entry.state != .failed) continue;
+            std.debug.assert(entry.at_ns == never); // it waits for nothing
             defer entry.* = .{};
             return entry.ip;
         }

@@ -13,6 +13,7 @@ const duplicates_for_loss = 3;
 const cwnd_max = 0xFFFF;
 
 pub fn onAck(c: *Connection, acked: u32) void {
+    defer std.debug.assert(c.cwnd != 0);
     const mss: u32 = c.mss;
     c.duplicate_acks = 0;
     if (c.is_recovering) {

@@ -161,6 +161,7 @@ pub const Connection = struct {
 
     /// The peer's SYN: where its numbers start and how much it takes.
     pub fn synchronize(self: *Connection, seg: segment.Segment) void {
+        std.debug.assert(self.rx.len == 0 and self.ahead.count == 0); // nothing comes before it
         self.irs = seg.seq;
         self.rcv_nxt = seg.seq +% 1;
         self.rcv_edge = self.rcv_nxt +% buffer_bytes;
@@ -184,6 +185,7 @@ pub const Connection = struct {
         self.snd_wnd_max = @max(self.snd_wnd_max, self.snd_wnd);
         self.snd_wl1 = seg.seq;
         self.snd_wl2 = seg.ack;
+        std.debug.assert(self.snd_wnd <= self.snd_wnd_max);
     }
 
     /// End the connection, for a reason that the user learns.
@@ -199,6 +201,7 @@ pub const Connection = struct {
         self.end_at = never;
         self.ack_now = false;
         if (self.holder != .user) self.in_use = false;
+        std.debug.assert(self.nextDeadline() == never);
     }
 
     pub fn isConnected(self: *const Connection) bool {
@@ -233,6 +236,7 @@ pub const Connection = struct {
 
     /// Write bytes. The result is the number taken, at least one.
     pub fn write(self: *Connection, data: []const u8) WriteError!usize {
+        self.check();
         if (self.state == .syn_sent or self.state == .syn_received) return error.WouldBlock;
         if (!self.canSend()) return error.Failed;
         const count = self.tx.write(data);
@@ -260,6 +264,7 @@ pub const Connection = struct {
 
     /// Ask, by an acknowledgement, whether a doubtful segment was meant.
     pub fn challenge(self: *Connection, now: u64) void {
+        std.debug.assert(self.challenges <= challenges_max);
         if (now -| self.challenges_since >= std.time.ns_per_s) {
             self.challenges_since = now;
             self.challenges = 0;

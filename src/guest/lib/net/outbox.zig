@@ -38,6 +38,12 @@ pub const Outbox = struct {
         self.answers = 0;
     }
 
+    /// The invariants that hold between any two calls.
+    pub fn check(self: *const Outbox) void {
+        std.debug.assert(self.count <= packets_max);
+        std.debug.assert(self.answers <= self.count and self.answers <= answers_max);
+    }
+
     /// Room for a frame of `len` bytes, queued last. Null: the outbox is full.
     pub fn add(self: *Outbox, len: usize, is_answer: bool) ?*Packet {
         std.debug.assert(len <= packet.frame_bytes_max);
@@ -46,7 +52,7 @@ pub const Outbox = struct {
         const entry = &self.packets[self.order[self.count]];
         self.count += 1;
         self.answers += @intFromBool(is_answer);
-        std.debug.assert(self.answers <= self.count and self.answers <= answers_max);
+        self.check();
         entry.next_hop = null;
         entry.is_answer = is_answer;
         entry.len = len;
@@ -66,7 +72,7 @@ pub const Outbox = struct {
         const rest = self.order[position .. self.count + 1];
         std.mem.copyForwards(u8, rest[0 .. rest.len - 1], rest[1..]);
         self.order[self.count] = index;
-        std.debug.assert(self.answers <= self.count);
+        self.check();
     }
 
     /// Drop the packets that wait for a next hop that does not answer. The result is their number.

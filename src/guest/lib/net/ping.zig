@@ -24,8 +24,14 @@ pub const Pings = struct {
     waits: [pings_max]Wait = @splat(.{}),
     next_sequence: u16 = 1,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Pings) void {
+        for (&self.waits) |*wait| std.debug.assert(!wait.is_waiting or !wait.is_done);
+    }
+
     /// The token of a new request, which is also its sequence number. Null: too many are under way.
     pub fn begin(self: *Pings, ip: address.Ip, now: u64, timeout_ns: u64) ?u16 {
+        self.check();
         for (&self.waits) |*wait| {
             if (wait.is_waiting or wait.is_done) continue;
             wait.* = .{
@@ -42,6 +48,7 @@ pub const Pings = struct {
     }
 
     pub fn gotReply(self: *Pings, from: address.Ip, id: u16, sequence: u16, now: u64) void {
+        self.check();
         if (id != ident) return;
         for (&self.waits) |*wait| {
             if (!wait.is_waiting or wait.sequence != sequence or wait.ip != from) continue;
@@ -52,6 +59,7 @@ pub const Pings = struct {
     }
 
     pub fn poll(self: *Pings, now: u64) void {
+        self.check();
         for (&self.waits) |*wait| {
             if (!wait.is_waiting or wait.deadline_ns > now) continue;
             wait.is_waiting = false;
@@ -60,9 +68,9 @@ pub const Pings = struct {
     }
 
     pub fn nextDone(self: *Pings) ?Done {
+        self.check();
         for (&self.waits) |*wait| {
             if (!wait.is_done) continue;
-            std.debug.assert(!wait.is_waiting);
             wait.is_done = false;
             return .{ .token = wait.sequence, .rtt_ns = wait.rtt_ns };
         }

@@ -19,8 +19,13 @@ pub fn Ring(comptime capacity: usize) type {
             self.len = 0;
         }
 
-        pub fn free(self: *const Self) usize {
+        /// The invariants that hold between any two calls.
+        fn check(self: *const Self) void {
             std.debug.assert(self.start < capacity and self.len <= capacity);
+        }
+
+        pub fn free(self: *const Self) usize {
+            self.check();
             return capacity - self.len;
         }
 
@@ -29,6 +34,7 @@ pub fn Ring(comptime capacity: usize) type {
             const count = @min(data.len, self.free());
             self.place(0, data[0..count]);
             self.len += count;
+            self.check();
             return count;
         }
 
@@ -45,6 +51,7 @@ pub fn Ring(comptime capacity: usize) type {
         pub fn extend(self: *Self, count: usize) void {
             std.debug.assert(count <= self.free());
             self.len += count;
+            self.check();
         }
 
         /// Copy from `offset` behind the start, without consuming.
@@ -60,6 +67,7 @@ pub fn Ring(comptime capacity: usize) type {
             std.debug.assert(count <= self.len);
             self.start = (self.start + count) & (capacity - 1);
             self.len -= count;
+            self.check();
         }
 
         pub fn read(self: *Self, out: []u8) usize {

@@ -15,7 +15,14 @@ pub const RoundTrip = struct {
     is_measured: bool = false,
     timeout: u64 = first_ns,
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const RoundTrip) void {
+        std.debug.assert(self.timeout >= min_ns and self.timeout <= max_ns);
+        std.debug.assert(self.is_measured or (self.smoothed == 0 and self.variance == 0));
+    }
+
     pub fn measured(self: *RoundTrip, sample: u64) void {
+        self.check();
         if (self.is_measured) {
             // (2.3) RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, then SRTT = 7/8 SRTT + 1/8 R'.
             const off = @max(sample, self.smoothed) - @min(sample, self.smoothed);
@@ -32,7 +39,7 @@ pub const RoundTrip = struct {
 
     /// Undo backing off.
     pub fn restore(self: *RoundTrip) void {
-        std.debug.assert(self.timeout >= min_ns and self.timeout <= max_ns);
+        self.check();
         if (!self.is_measured) return;
         self.timeout = std.math.clamp(self.smoothed +| 4 *| self.variance, min_ns, max_ns);
     }
@@ -40,7 +47,7 @@ pub const RoundTrip = struct {
     /// (5.5) back off the timer.
     pub fn backOff(self: *RoundTrip) void {
         self.timeout = @min(self.timeout *| 2, max_ns);
-        std.debug.assert(self.timeout >= min_ns);
+        self.check();
     }
 };
 

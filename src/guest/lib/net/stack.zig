@@ -79,6 +79,13 @@ pub const Stack = struct {
     next_port: u16,
     has_looped_out: bool,
 
+    /// The invariants that hold between any two calls.
+    pub fn check(self: *const Stack) void {
+        std.debug.assert(self.turn < connections_max);
+        std.debug.assert(self.pending >> connections_max == 0); // a bit for each connection
+        self.box.check();
+    }
+
     /// In place, because a stack is larger than any thread's stack here.
     pub fn init(self: *Stack, config: Config) void {
         self.config = config;
@@ -93,6 +100,7 @@ pub const Stack = struct {
         self.turn = 0;
         self.next_port = config.port_seed;
         self.has_looped_out = false;
+        self.check();
     }
 
     /// One frame from the wire.
@@ -102,6 +110,7 @@ pub const Stack = struct {
 
     /// Do everything that is due at `now`.
     pub fn poll(self: *Stack, now: u64) void {
+        self.check();
         self.has_looped_out = false;
         self.cache.poll(now);
         while (self.cache.nextFailed()) |ip| {
@@ -249,6 +258,7 @@ pub const Stack = struct {
     }
 
     pub fn mark(self: *Stack, index: usize) void {
+        std.debug.assert(index < connections_max);
         self.pending |= @as(u32, 1) << @intCast(index);
     }
 };

@@ -31,6 +31,7 @@ pub const Listener = struct {
 };
 
 pub fn listen(stack: *Stack, port: u16) OpenError!u8 {
+    stack.check();
     if (port == 0) return error.BadAddress;
     for (&stack.listeners) |*listener| {
         if (listener.in_use and listener.port == port) return error.InUse;
@@ -250,6 +251,7 @@ fn sendReset(stack: *Stack, port: u16, to: address.Endpoint, seq: u32, ack: ?u32
 
 pub fn transmit(stack: *Stack, out: []u8, now: u64) ?[]u8 {
     if (stack.pending == 0) return null;
+    stack.check();
     for (0..stack_module.connections_max) |_| {
         const index = stack.turn;
         stack.turn = (index + 1) % stack_module.connections_max;

@@ -191,6 +191,7 @@ fn probe(c: *Connection) Out {
 /// Do what is due at `now`. True: the connection may have something to send.
 pub fn poll(c: *Connection, now: u64) bool {
     if (c.nextDeadline() > now) return false;
+    c.check();
     if (c.end_at <= now) {
         c.finish();
         return false;

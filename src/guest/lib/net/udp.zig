@@ -31,6 +31,7 @@ pub const Socket = struct {
         self.head = 0;
         self.count = 0;
         self.bytes.clear();
+        self.check();
     }
 
     /// The invariants that hold between any two calls.

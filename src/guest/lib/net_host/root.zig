@@ -185,6 +185,7 @@ pub export fn nexus_net_udp_receive(
     const index = udpSocket(stack, handle) catch |err| return answer(err);
     const socket = &stack.udp_sockets[index];
     const got = socket.pop(out[0..capacity]) orelse return answer(error.WouldBlock);
+    std.debug.assert(got.len <= capacity);
     from.* = .{ .ip = got.from.ip, .port = got.from.port };
     return @intCast(got.len);
 }

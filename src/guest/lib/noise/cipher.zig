@@ -30,9 +30,15 @@ pub const Cipher = struct {
         return .{ .k = key };
     }
 
+    /// The invariants that hold between any two calls.
+    fn check(self: *const Cipher) void {
+        std.debug.assert(self.k != null or self.n == 0); // a nonce is of a key
+    }
+
     /// EncryptWithAd: without a key the plaintext passes unchanged. Returns the filled part of
     /// `out`.
     pub fn encrypt(self: *Cipher, ad: []const u8, plaintext: []const u8, out: []u8) Error![]u8 {
+        self.check();
         const key = self.k orelse {
             if (out.len < plaintext.len) return error.Buffer;
             @memcpy(out[0..plaintext.len], plaintext);
@@ -48,6 +54,7 @@ pub const Cipher = struct {
 
     /// DecryptWithAd: "If an authentication failure occurs [...] then n is not incremented".
     pub fn decrypt(self: *Cipher, ad: []const u8, ciphertext: []const u8, out: []u8) Error![]u8 {
+        self.check();
         const key = self.k orelse {
             if (out.len < ciphertext.len) return error.Buffer;
             @memcpy(out[0..ciphertext.len], ciphertext);

@@ -84,8 +84,8 @@ pub const Handshake = struct {
         len += (try next.symmetric.encryptAndHash(payload, out[len..])).len;
         if (len > 65535) return error.Length;
         next.step += 1;
-        std.debug.assert(next.step <= pattern.messages.len);
         self.* = next;
+        std.debug.assert(self.isOver() or !self.isMyTurn());
         return out[0..len];
     }
 
@@ -116,6 +116,7 @@ pub const Handshake = struct {
         const payload = try next.symmetric.decryptAndHash(rest, out);
         next.step += 1;
         self.* = next;
+        std.debug.assert(self.isOver() or self.isMyTurn());
         return payload;
     }
 
@@ -157,5 +158,6 @@ pub const Handshake = struct {
         self.e.wipe();
         self.symmetric.wipe();
         self.step = pattern.messages.len;
+        std.debug.assert(self.isOver());
     }
 };

@@ -24,6 +24,7 @@ pub const Symmetric = struct {
 
     /// "Sets ck, temp_k = HKDF(ck, input_key_material, 2)", then InitializeKey(temp_k).
     pub fn mixKey(self: *Symmetric, material: []const u8) void {
+        std.debug.assert(material.len == 32); // the result of a Diffie-Hellman
         var pair = hkdf2(&self.ck, material);
         defer std.crypto.secureZero(u8, std.mem.asBytes(&pair));
         self.ck = pair[0];

@@ -9,6 +9,7 @@ pub const Iterator = struct {
     rest: []const u8,
 
     pub fn next(self: *Iterator) error{Malformed}!?Record {
+        // No assert: a section comes from outside, and is judged.
         if (self.rest.len == 0) return null;
         if (self.rest.len < 4) return error.Malformed;
         const tag = std.mem.readInt(u16, self.rest[0..2], .little);

@@ -128,6 +128,7 @@ var call_sequence: u16 = 0;
 /// Send a request, and receive its reply in this service's inbox. A reply to an earlier, abandoned
 /// call is known by its sequence number, and dropped.
 pub fn call(server: Slot, request: []const u8, reply_buffer: []u8, timeout_ns: u64) Error![]u8 {
+    std.debug.assert(server != abi.slot.factory and server != abi.no_slot);
     const deadline = after(timeout_ns);
     call_sequence = if (call_sequence == 0xFEFF) 1 else call_sequence + 1;
     const back = try sys.capClone(abi.slot.inbox_send, abi.Right.send);

@@ -62,6 +62,16 @@ pub fn lateOf(message: os.Message) ?Late {
 var request_frame: [netstack.frame_bytes_max]u8 = undefined;
 var answer_frame: [netstack.frame_bytes_max]u8 = undefined;
 
+comptime {
+    // Each holds the longest of its frames.
+    for ([_]usize{
+        netstack.send_to_head + netstack.datagram_bytes_max,
+        netstack.recv_from_reply_head + netstack.datagram_bytes_max,
+        netstack.write_head + netstack.write_bytes_max,
+        netstack.read_reply_head + netstack.read_bytes_max,
+    }) |longest| std.debug.assert(longest <= netstack.frame_bytes_max);
+}
+
 pub const Net = struct {
     slot: os.Slot,
 

@@ -37,6 +37,7 @@ pub const Contents = struct {
 
     /// Field by field: a literal of the whole would pass through the stack.
     pub fn init(self: *Contents, pool: []u8, items: []Item) void {
+        std.debug.assert(pool.len <= std.math.maxInt(u32)); // the places of items are as long
         self.table.pool = pool;
         self.table.items = items;
         self.next_id = 1;
@@ -49,6 +50,7 @@ pub const Contents = struct {
         self.open_count = 0;
         self.entry_bytes = checkpoint_bytes;
         self.calls.reset();
+        self.check();
     }
 
     /// The invariants that hold between any two calls.

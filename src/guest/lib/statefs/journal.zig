@@ -51,6 +51,7 @@ pub fn Journal(comptime Device: type) type {
 
         /// Go on behind a snapshot, of which the end is in `tail`.
         pub fn goTo(self: *Self, region: Region, end: u64, records: u32) void {
+            std.debug.assert(end <= region.bytes() and records < records_max);
             self.region = region;
             self.end = end;
             self.records = records;
@@ -144,6 +145,7 @@ pub fn Journal(comptime Device: type) type {
         }
 
         pub fn readWindow(self: *Self) error{Io}![]u8 {
+            std.debug.assert(self.end <= self.region.bytes());
             self.loaded_bytes = 0; // the sectors that a mount has loaded are no longer there
             const first = self.end / sector_bytes;
             const count: u64 = @min(window_sectors, self.region.sectors - first);

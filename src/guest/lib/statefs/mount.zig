@@ -40,6 +40,7 @@ pub fn mount(
     superblock: *?Superblock,
     is_lost: *bool,
 ) Error!Damage {
+    std.debug.assert(superblock.* == null and !is_lost.*);
     const total = journal.device.sectors();
     if (total == 0) return .no_device;
     var sector: [sector_bytes]u8 = undefined;

@@ -51,6 +51,14 @@ pub fn Store(comptime Device: type) type {
 
         const Self = @This();
 
+        /// The invariants that hold between any two calls.
+        fn check(self: *const Self) void {
+            std.debug.assert(!self.is_superblock_lost or self.superblock != null);
+            std.debug.assert(self.is_served ==
+                (self.damage == .none or self.damage == .torn_journal));
+            std.debug.assert(!self.is_served or self.journal.end <= self.journal.region.bytes());
+        }
+
         /// Replay the disk, and write nothing. This is done in place, because the store is large.
         pub fn open(self: *Self, device: *Device, pool: []u8, items: []Item) error{Io}!void {
             // Field by field: a literal of the whole would pass through the stack.
@@ -72,7 +80,7 @@ pub fn Store(comptime Device: type) type {
                 error.TooMany => .too_many_records,
             };
             self.is_served = self.damage == .none or self.damage == .torn_journal;
-            std.debug.assert(!self.is_superblock_lost or self.superblock != null);
+            self.check();
         }
 
         fn mount(self: *Self) mounting.Error!Damage {
@@ -181,6 +189,7 @@ pub fn Store(comptime Device: type) type {
 
         /// When this returns, every change made before survives a cut.
         pub fn sync(self: *Self) Error!void {
+            self.check();
             if (!self.is_dirty) return;
             try self.flush();
             self.is_dirty = false;
@@ -194,6 +203,7 @@ pub fn Store(comptime Device: type) type {
 
         /// False where it is impossible.
         pub fn compact(self: *Self) Error!bool {
+            self.check();
             try self.checkWritable();
             const index = self.compactTarget() orelse return false;
             self.compactTo(index) catch {
@@ -229,6 +239,7 @@ pub fn Store(comptime Device: type) type {
             self.is_dirty = true;
             // This bounds the bytes that a cut may leave behind the end (rule 2).
             std.debug.assert(self.unmarked <= window_bytes or self.unmarked == size);
+            self.check();
         }
 
         fn write(self: *Self, each: Record, more: []const u8) error{ Io, Full }!void {

@@ -76,6 +76,8 @@ pub const Net = struct {
     /// The next received frame; give it back with `recycle`.
     pub fn receive(self: *Net) queue_module.Error!?Frame {
         while (try self.receive_queue.take()) |used| {
+            // The queue has judged the device's words.
+            std.debug.assert(used.id < receive_size and used.len <= buffer_bytes);
             if (used.len > header_bytes) {
                 const at = receive_at + @as(usize, used.id) * place_bytes + frame_at;
                 const len = used.len - header_bytes;

@@ -103,6 +103,7 @@ pub fn Queue(comptime size: u16) type {
         /// Give the device one request of several buffers, those that it reads before those that it
         /// writes. The result is the first descriptor. There must be enough free ones.
         pub fn submitChain(self: *Self, parts: []const Part) u16 {
+            std.debug.assert(parts.len != 0 and parts.len <= @popCount(self.free));
             const head = self.freeId().?;
             var id = head;
             for (parts, 0..) |part, i| {
@@ -165,6 +166,7 @@ pub fn Queue(comptime size: u16) type {
             if (element.id >= size) return self.breakDown();
             const id: u16 = @intCast(element.id);
             if (self.held[id] == 0 or element.len > self.lens[id]) return self.breakDown();
+            std.debug.assert(self.free & self.held[id] == 0); // a descriptor has one owner
             self.free |= self.held[id];
             self.held[id] = 0;
             self.used_index +%= 1;

@@ -40,6 +40,7 @@ pub const Builder = struct {
 
     /// `error.NoRoom` leaves the image as it was.
     pub fn add(self: *Builder, entry: Entry) cursor.Error!void {
+        std.debug.assert(self.writer.len >= count_at + 2); // `begin` has made the head
         if (self.count == std.math.maxInt(u16)) return error.NoRoom;
         var writer = self.writer;
         try writer.int(u8, std.math.cast(u8, entry.bundle.len) orelse return error.NoRoom);
@@ -70,6 +71,7 @@ pub const Iterator = struct {
 
     /// Files in order. Null at the end, which must be the end of the bytes as well.
     pub fn next(self: *Iterator) Error!?Entry {
+        // No assert: an image comes from outside, and is judged.
         if (self.left == 0) return if (self.reader.atEnd()) null else error.BadImage;
         self.left -= 1;
         return self.entry() catch |err| switch (err) {

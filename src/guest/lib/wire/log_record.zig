@@ -61,6 +61,7 @@ pub const RecordIterator = struct {
         if (self.left == 0) return null;
         self.left -= 1;
         const reader = &self.reader;
+        const before = reader.rest.len;
         const id = try reader.int(u64);
         const time_ns = try reader.int(u64);
         const level = levelOf(try reader.int(u8)) orelse return error.Truncated;
@@ -68,7 +69,7 @@ pub const RecordIterator = struct {
         const scope_len = try reader.int(u8);
         const message_len = try reader.int(u16);
         const fields_len = try reader.int(u16);
-        return .{
+        const record: Record = .{
             .id = id,
             .time_ns = time_ns,
             .level = level,
@@ -77,5 +78,7 @@ pub const RecordIterator = struct {
             .message = try reader.take(message_len),
             .fields = try reader.take(fields_len),
         };
+        std.debug.assert(before - reader.rest.len == record.encodedLen()); // as `putRecord` says
+        return record;
     }
 };

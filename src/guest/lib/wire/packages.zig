@@ -161,6 +161,7 @@ pub const Page = struct {
 
     /// `error.NoRoom` leaves the page as it was. The name is its parts, joined.
     pub fn add(self: *Page, kind: Kind, size: u64, parts: []const []const u8) cursor.Error!void {
+        std.debug.assert(self.writer.len >= list_head_bytes); // `begin` has made the head
         var name_len: usize = 0;
         for (parts) |part| name_len += part.len;
         if (name_len > name_bytes_max) return error.NoRoom;
