@@ -38,6 +38,7 @@ from ci.tidy_language import (
 )
 from ci.tidy_python import find_circles, find_open_types, find_splats, find_test_branches
 from ci.tidy_source import TEST_SUPPORT, Finding, Source
+from ci.tidy_zig import find_unasserted
 
 COLUMNS_MAX: Final = 100
 SUBJECT_COLUMNS_MAX: Final = 72
@@ -159,7 +160,7 @@ def rules_of(path: str) -> tuple[Rule, ...]:
         )
     if path.endswith(".zig"):
         in_services = path.startswith("src/guest/services/")
-        everywhere = (find_wide_zig, find_stumbles)
+        everywhere = (find_wide_zig, find_stumbles, find_unasserted)
         return (*everywhere, find_hidden_state) if in_services else everywhere
     if path.endswith("BUILD"):
         return find_stumbles, find_headless_comments

@@ -25,6 +25,7 @@ SOURCES = (
     "ci/tidy_language.py",
     "ci/tidy_python.py",
     "ci/tidy_source.py",
+    "ci/tidy_zig.py",
 )
 
 
