@@ -2,10 +2,11 @@
 //! opened the peer asks and is answered, and on a stream of ours this node asks. There is one of
 //! each for each encoding.
 //!
-//! Frames may go as soon as their stream is open. Messages may go once the peer has agreed:
+//! Frames may go as soon as their stream is open. Our stream for messages is an offer, and messages
+//! may go once the peer has taken it:
 //!
-//!     none ──a call──▶ opened ──OPEN_ACK──▶ agreed ──the stream ends──▶ none
-//!                        └──RESET, CLOSE──▶ declined: calls go in frames, or not at all (`manner`)
+//!     none ──a call──▶ made ──OPEN_ACK──▶ taken ──the stream ends──▶ none
+//!                       └──RESET, CLOSE──▶ declined: calls go in frames, or not at all (`manner`)
 //!
 //! Bytes that were not taken from a stream keep its credit, and a request is taken only while its
 //! answer has room. So a peer that has yet to be served cannot send more. This file decides nothing
@@ -41,8 +42,8 @@ const Serving = struct {
 /// A stream on which this node asks; id 0: there is none.
 const Asking = struct {
     id: u32,
-    /// The peer has acknowledged it. Frames may go before.
-    is_agreed: bool,
+    /// The peer has acknowledged it, and so taken the offer. Frames may go before.
+    is_taken: bool,
     responses: Assembly,
 };
 
@@ -60,8 +61,8 @@ pub const Happening = union(enum) {
     unheard: Encoding,
     /// The peer has opened a stream of requests.
     serving,
-    /// The peer takes our calls by schema.
-    agreed,
+    /// The peer has taken the offer of calls by schema.
+    taken,
 };
 
 pub const CallStreams = struct {
@@ -69,7 +70,7 @@ pub const CallStreams = struct {
     mode: rpc.Mode,
     serving: std.EnumArray(Encoding, Serving),
     asking: std.EnumArray(Encoding, Asking),
-    /// The peer has said that it takes no messages.
+    /// The peer has declined the offer: it takes no messages.
     is_declined: bool,
 
     /// The invariants that hold between any two calls.
@@ -98,8 +99,8 @@ pub const CallStreams = struct {
             .opened => |stream| return self.serve(mux, stream.id, stream.name),
             .acknowledged => |id| {
                 const encoding = self.askingOf(id) orelse return .nothing;
-                self.asking.getPtr(encoding).is_agreed = true;
-                if (encoding == .schema) return .agreed;
+                self.asking.getPtr(encoding).is_taken = true;
+                if (encoding == .schema) return .taken;
             },
             .arrived => |data| {
                 // Both buffers have room for the whole credit, and the mux lets no more through.
@@ -143,7 +144,7 @@ pub const CallStreams = struct {
         const encoding = self.askingOf(id) orelse return .nothing;
         const asking = self.asking.getPtr(encoding);
         asking.id = 0;
-        if (encoding == .schema and !asking.is_agreed) self.is_declined = true;
+        if (encoding == .schema and !asking.is_taken) self.is_declined = true;
         return .{ .unheard = encoding };
     }
 
@@ -171,14 +172,14 @@ pub const CallStreams = struct {
         if (!is_asked) return if (self.mode == .auto) .frames else .never;
         const asking = self.asking.getPtr(.schema);
         if (asking.id == 0) self.open(mux, .schema);
-        return if (asking.id != 0 and asking.is_agreed) .schema else .unknown;
+        return if (asking.id != 0 and asking.is_taken) .schema else .unknown;
     }
 
     fn open(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const asking = self.asking.getPtr(encoding);
         std.debug.assert(asking.id == 0);
         asking.id = mux.open(names.get(encoding), 0) catch return;
-        asking.is_agreed = false;
+        asking.is_taken = false;
         asking.responses.begin(if (encoding == .frames) .response else .message);
     }
 
@@ -201,7 +202,7 @@ pub const CallStreams = struct {
         std.debug.assert(asking.id != 0);
         mux.reset(asking.id, reason);
         asking.id = 0;
-        if (encoding == .schema and !asking.is_agreed) self.is_declined = true;
+        if (encoding == .schema and !asking.is_taken) self.is_declined = true;
         return .{ .unheard = encoding };
     }
 

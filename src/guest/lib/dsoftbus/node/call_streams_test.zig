@@ -66,9 +66,9 @@ test "how a call is said depends on the mode, and on what the peer takes" {
         const id = peer_event.?.opened.id;
         peer.accept(id);
         try carry();
-        try testing.expectEqual(.agreed, happened);
+        try testing.expectEqual(.taken, happened);
         try testing.expectEqual(.schema, calls.manner(&mux));
-        // It ends, and is offered anew: the peer has agreed to it.
+        // It ends, and is offered anew, since the peer has taken it before.
         peer.reset(id, .unwanted);
         try carry();
         try testing.expectEqual(Encoding.schema, happened.unheard);

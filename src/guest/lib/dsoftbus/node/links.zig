@@ -236,7 +236,7 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
             .responses => |encoding| settle(node, line, encoding),
             .unheard => |encoding| clients.forsake(node, peer, encoding),
             .serving => node.tellUp(),
-            .agreed => node.edge.print(marker.calls_by_schema, .{
+            .taken => node.edge.print(marker.calls_by_schema, .{
                 node.config.peers()[peer].id,
             }),
         },
