@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as files_of
 from pathlib import Path
+from typing import Final
 
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
@@ -19,6 +20,9 @@ from nexus.schema.model import Module, services_of
 from nexus.schema.python_clients import write_clients
 from nexus.schema.python_structs import enumerations_of
 from nexus.schema.reading import read_modules
+
+# The reader and the writer of messages, and what both know of them: a part of every module.
+ZIG_FILES: Final = ("message.zig", "message_layout.zig", "message_writer.zig")
 
 
 def python_files(modules: tuple[Module, ...]) -> dict[str, str]:
@@ -38,7 +42,7 @@ def zig_files(modules: tuple[Module, ...]) -> dict[str, str]:
     """The zig module, by file name."""
     known = enumerations_of(modules)
     files = {f"{module.name}.zig": zig_code.write_module(module, known) for module in modules}
-    files |= {name: _beside(name) for name in ("message.zig", "message_writer.zig")}
+    files |= {name: _beside(name) for name in ZIG_FILES}
     files["services.zig"] = zig_code.write_services(services_of(modules))
     files["methods.zig"] = zig_code.write_methods(modules)
     files["root.zig"] = zig_code.write_root(modules)

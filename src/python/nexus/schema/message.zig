@@ -11,10 +11,10 @@
 //!
 //! Nothing here allocates.
 //!
-//! Circle: with message_writer.zig, which writes what is read here, by the same layouts. It is a
-//! file of its own for its length; users import only this one.
+//! Users import this file alone; it has the names of those that it is made of.
 
 const std = @import("std");
+const layouts = @import("message_layout.zig");
 const writer = @import("message_writer.zig");
 
 pub const encode = writer.encode;
@@ -22,48 +22,14 @@ pub const encodeWith = writer.encodeWith;
 pub const begin = writer.begin;
 pub const Builder = writer.Builder;
 
+pub const Limits = layouts.Limits;
+const Kind = layouts.Kind;
+pub const Field = layouts.Field;
+pub const Layout = layouts.Layout;
+pub const Any = layouts.Any;
+pub const Place = layouts.Place;
+
 pub const Error = error{Malformed};
-
-pub const Limits = struct {
-    /// Words of the segment.
-    words: u32,
-    /// Words that pointers lead to, however often they are the same.
-    traversal: u32,
-    /// Structs and lists within each other.
-    nesting: u8,
-};
-
-pub const Kind = enum { value, text, data, @"struct", list, any };
-
-/// One field of a struct: `offset` counts in units of its own size, pointers of a pointer.
-pub const Field = struct {
-    name: []const u8,
-    offset: u32,
-    kind: Kind = .value,
-    /// The kind of a list's items.
-    item: Kind = .value,
-    default: u64 = 0,
-    /// Its number in the union that it is a member of.
-    member: ?u16 = null,
-    bytes_max: u32 = 0,
-    items_max: u32 = 0,
-    /// A text that may be left out.
-    optional: bool = false,
-};
-
-pub const Layout = struct {
-    data_words: u16,
-    pointers: u16,
-    /// In units of 16 bits, where the member of its union is said.
-    union_offset: ?u32 = null,
-    fields: []const Field,
-};
-
-/// A struct that is read when it is known what it is.
-pub const Any = struct { at: ?usize = null };
-
-/// Where a struct is, and how long.
-pub const Place = struct { at: usize, data_words: u16, pointers: u16 };
 
 /// The items of a list: the writer's values, or those in the bytes that were read.
 pub fn List(comptime Item: type) type {
@@ -188,7 +154,7 @@ pub const Reader = struct {
         const pointer = self.word(at);
         if (pointer == 0) return "";
         const count: u32 = @truncate(pointer >> 35);
-        if (pointer & 3 != 1 or (pointer >> 32) & 7 != byte_items) return error.Malformed;
+        if (pointer & 3 != 1 or (pointer >> 32) & 7 != layouts.byte_items) return error.Malformed;
         const start = try self.claim(at, pointer, (@as(u64, count) + 7) / 8);
         const all = self.bytes[start * 8 ..][0..count];
         if (!is_text) return if (tooMany(count, field.bytes_max)) error.Malformed else all;
@@ -198,11 +164,6 @@ pub const Reader = struct {
         return if (std.unicode.utf8ValidateSlice(text)) text else error.Malformed;
     }
 };
-
-const bit_items = 1;
-pub const byte_items = 2;
-pub const pointer_items = 6;
-pub const struct_items = 7;
 
 fn tooMany(count: usize, max: u32) bool {
     return max != 0 and count > max;
@@ -241,7 +202,7 @@ fn readField(
             return @bitCast(raw ^ @as(Raw, @truncate(field.default)));
         }
         const ordinal = valueAt(u16, reader.bytes, place, field.offset);
-        return ofOrdinal(T, ordinal ^ @as(u16, @truncate(field.default)));
+        return layouts.ofOrdinal(T, ordinal ^ @as(u16, @truncate(field.default)));
     }
     if (field.offset >= place.pointers) return if (T == []const u8) "" else .{};
     const at = place.at + place.data_words + field.offset;
@@ -271,10 +232,11 @@ fn readList(comptime T: type, reader: *Reader, at: usize, field: Field, depth: u
     if (pointer == 0) return .{};
     const Item = @FieldType(T, "items");
     const Element = std.meta.Elem(Item);
-    if (pointer & 3 != 1 or (pointer >> 32) & 7 != itemSize(Element)) return error.Malformed;
+    const size = comptime layouts.itemSize(Element);
+    if (pointer & 3 != 1 or (pointer >> 32) & 7 != size) return error.Malformed;
     var count: u32 = @truncate(pointer >> 35);
     var list: T = .{ .segment = reader.bytes, .field = field };
-    if (itemSize(Element) == struct_items) {
+    if (size == layouts.struct_items) {
         list.at = 1 + try reader.claim(at, pointer, @as(u64, count) + 1);
         const tag = reader.word(list.at - 1);
         const items: u32 = @truncate((tag & 0xFFFF_FFFF) >> 2);
@@ -289,7 +251,7 @@ fn readList(comptime T: type, reader: *Reader, at: usize, field: Field, depth: u
         if (each == 0) try reader.pay(items);
         count = items;
     } else {
-        list.at = try reader.claim(at, pointer, (count * itemBits(Element) + 63) / 64);
+        list.at = try reader.claim(at, pointer, (count * layouts.itemBits(Element) + 63) / 64);
     }
     if (tooMany(count, field.items_max)) return error.Malformed;
     list.len = count;
@@ -318,18 +280,6 @@ fn readItem(
     return valueAt(Item, reader.bytes, whole, @intCast(index));
 }
 
-pub fn itemBits(comptime Item: type) u64 {
-    if (Item == bool) return 1;
-    return if (Item == []const u8) 64 else @bitSizeOf(Item);
-}
-
-pub fn itemSize(comptime Item: type) u64 {
-    if (Item == bool) return bit_items;
-    if (Item == []const u8) return pointer_items;
-    if (@typeInfo(Item) == .@"struct") return struct_items;
-    return std.math.log2_int(u64, @bitSizeOf(Item)) - 1;
-}
-
 fn valueAt(comptime T: type, bytes: []const u8, place: Place, offset: u32) T {
     return @truncate(rawAt(bytes, &place, offset, @sizeOf(T)));
 }
@@ -347,22 +297,4 @@ noinline fn rawAt(bytes: []const u8, place: *const Place, offset: u32, size: u8)
 fn bitAt(bytes: []const u8, place: Place, offset: u32) bool {
     if (offset >= @as(u64, place.data_words) * 64) return false;
     return bytes[place.at * 8 + offset / 8] >> @intCast(offset % 8) & 1 != 0;
-}
-
-/// On the wire a member is its place in the schema's enumeration; null is one of a later version.
-fn ofOrdinal(comptime T: type, ordinal: u16) Error!T {
-    const is_open = @typeInfo(T) == .optional;
-    const Enum = if (is_open) @typeInfo(T).optional.child else T;
-    const known = comptime std.enums.values(Enum);
-    if (ordinal < known.len) return known[ordinal];
-    return if (is_open) null else error.Malformed;
-}
-
-pub fn toOrdinal(comptime T: type, value: T) u16 {
-    const Enum = if (@typeInfo(T) == .optional) @typeInfo(T).optional.child else T;
-    const member: Enum = if (@typeInfo(T) == .optional) value orelse return 0 else value;
-    inline for (comptime std.enums.values(Enum), 0..) |known, ordinal| {
-        if (known == member) return ordinal;
-    }
-    return 0;
 }

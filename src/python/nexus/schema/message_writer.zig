@@ -1,9 +1,9 @@
 //! Writes messages; see `message.zig`.
 
 const std = @import("std");
-const message = @import("message.zig");
-const Field = message.Field;
-const Layout = message.Layout;
+const layouts = @import("message_layout.zig");
+const Field = layouts.Field;
+const Layout = layouts.Layout;
 
 const NoRoom = error{NoRoom};
 
@@ -144,7 +144,7 @@ pub const Builder = struct {
             const raw = @as(Raw, @bitCast(value)) ^ @as(Raw, field.default);
             self.store(Raw, target, field.offset, raw);
         } else {
-            const ordinal = message.toOrdinal(T, value) ^ @as(u16, field.default);
+            const ordinal = layouts.toOrdinal(T, value) ^ @as(u16, field.default);
             self.store(u16, target, field.offset, ordinal);
         }
     }
@@ -169,7 +169,7 @@ pub const Builder = struct {
         if (bytes.len == 0) return;
         const count = bytes.len + @intFromBool(is_text);
         const target = try self.take((count + 7) / 8);
-        self.point(at, target, 1, message.byte_items | @as(u64, count) << 3);
+        self.point(at, target, 1, layouts.byte_items | @as(u64, count) << 3);
         @memcpy(self.bytes[target * 8 ..][0..bytes.len], bytes);
     }
 
@@ -184,7 +184,7 @@ pub const Builder = struct {
         if (count == 0) return at;
         const words = (@as(usize, data_words) + pointers) * count;
         const target = try self.take(1 + words);
-        self.point(at, target, 1, message.struct_items | @as(u64, words) << 3);
+        self.point(at, target, 1, layouts.struct_items | @as(u64, words) << 3);
         const high = @as(u64, data_words) | @as(u64, pointers) << 16;
         self.put(target, @as(u64, count) << 2 | high << 32);
         return target + 1;
@@ -194,7 +194,7 @@ pub const Builder = struct {
     pub fn startTexts(self: *Builder, at: usize, count: usize) NoRoom!usize {
         if (count == 0) return at;
         const target = try self.take(count);
-        self.point(at, target, 1, message.pointer_items | @as(u64, count) << 3);
+        self.point(at, target, 1, layouts.pointer_items | @as(u64, count) << 3);
         return target;
     }
 
@@ -207,15 +207,15 @@ pub const Builder = struct {
     ) NoRoom!void {
         const count: usize = list.len;
         if (count == 0) return;
-        const size = comptime message.itemSize(Item);
-        if (size == message.struct_items) {
+        const size = comptime layouts.itemSize(Item);
+        if (size == layouts.struct_items) {
             const each: Layout = Item.layout;
             const words: usize = @as(usize, each.data_words) + each.pointers;
             const target = try self.startStructs(at, count, each.data_words, each.pointers);
             for (0..count) |i| try self.writeFields(target + i * words, list.get(i));
             return;
         }
-        const target = try self.take((count * message.itemBits(Item) + 63) / 64);
+        const target = try self.take((count * layouts.itemBits(Item) + 63) / 64);
         self.point(at, target, 1, size | @as(u64, count) << 3);
         for (0..count) |i| {
             if (Item == []const u8) {
