@@ -107,4 +107,5 @@ fn decodeEverything(frame: []u8) void {
 
 test {
     _ = @import("bounds_test.zig");
+    _ = @import("store_bounds_test.zig");
 }
