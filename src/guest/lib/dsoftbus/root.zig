@@ -112,6 +112,7 @@ test {
     _ = @import("mux_stream.zig");
     _ = @import("mux_schedule.zig");
     _ = @import("mux_test.zig");
+    _ = @import("mux_reject_test.zig");
     _ = @import("mux_edge_test.zig");
     _ = @import("ladder_edge_test.zig");
     _ = @import("mux_random_test.zig");
