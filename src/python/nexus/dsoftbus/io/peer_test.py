@@ -35,7 +35,6 @@ class FakeCalls:
         self.in_flight = 3
         self.asked: list[tuple[int, bytes, float]] = []
         self._response = response
-        self._number = 0
 
     async def exchange(self, service: int, payload: bytes, timeout_s: float) -> Response:
         self.asked.append((service, payload, timeout_s))
@@ -51,10 +50,6 @@ class FakeCalls:
         if self.session is None:
             await asyncio.Event().wait()
         return self.session
-
-    def next_correlation(self) -> int:
-        self._number += 1
-        return self._number
 
 
 def peer_with(calls: FakeCalls, *interceptors: Interceptor) -> Peer:
