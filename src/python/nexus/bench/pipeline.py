@@ -11,8 +11,9 @@ The first two have the settings of pipelines (`pants.ci.toml`), the next two tho
 a daemon, no reports, no statistics.  The cold build also fills the shared cache, whose servers are
 those of `ci:remote_cache`.  What ran in `edited` must depend on the edited file, and each dependent
 test must have run.  `workers` is measured in turns, from the beginning of the first process to the
-end of the last.  All of it takes an hour on two processors: `--only` takes some rows, and
-`--slice` some targets in place of all.
+end of the last; `--share 50` gives each half a processor, for a machine that has two, where the
+server and Pants would take theirs.  All of it takes an hour on two processors: `--only` takes some
+rows, and `--slice` some targets in place of all.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from nexus.bench.pipeline_run import (
     make_clone,
     shared_cache,
 )
-from nexus.bench.pipeline_team import ADDRESS_SETTING
+from nexus.bench.pipeline_team import ADDRESS_SETTING, WHOLE
 from nexus.bench.started import RunFailedError
 from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import UsageError
@@ -81,6 +82,7 @@ class Bench:
     rounds: int
     rows: Sequence[str]
     slice: Sequence[str]  # The targets that are tested.
+    share: int  # Percent of a processor for each worker.
     program: Path | None  # A packaged `ci:remote_cache`; without it, one is packaged.
 
     @property
@@ -97,11 +99,14 @@ def main(argv: Sequence[str]) -> int:
     try:
         options = parse(argv)
         rounds = bounded("--rounds", options.rounds, 1, ROUNDS_MAX) or 1
+        share = bounded("--share", options.share, 1, WHOLE)
         rows = [one_of("--only", name, ROWS) for name in options.only or ROWS]
         print(host)
         with tempfile.TemporaryDirectory(prefix="nexus-bench-") as name:
             chosen = options.slice or ["::"]
-            bench = Bench(options.root, Path(name), rounds, rows, chosen, options.program)
+            bench = Bench(
+                options.root, Path(name), rounds, rows, chosen, share or WHOLE, options.program
+            )
             for figure in _measure(bench, clones):
                 figures.append(figure)
                 print(figure, flush=True)
@@ -128,6 +133,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--only", action="append", metavar="ROW", help=f"of {', '.join(ROWS)} (repeatable)")
     text = "targets to test in cold, remote and workers (repeatable; default ::)"
     add("--slice", action="append", metavar="TARGET", help=text)
+    add("--share", default=str(WHOLE), metavar="N", help="percent of a processor for each worker")
     add("--program", type=Path, metavar="FILE", help=f"a packaged {SERVER_TARGET}")
     add("--root", type=Path, default=Path(), help="this repository")
     add("--json", type=Path, help="write the figures here as well")
@@ -170,9 +176,11 @@ def _workers(bench: Bench) -> Figure:
         clone.pants("--no-pantsd", "package", SERVER_TARGET)
         program = clone.folder / SERVER_FILE
     place = bench.folder / "workers"
-    turns = pipeline_team.cold_turns(program.resolve(), clone, place, bench.rounds, bench.slice)
+    turns = pipeline_team.cold_turns(
+        program.resolve(), clone, place, bench.rounds, bench.slice, bench.share
+    )
     ratio, told = pipeline_team.compare(turns)
-    told = f"{told}, {turns[1][0].executed} processes"
+    told = f"{told}, {turns[1][0].executed} processes, {bench.share} % of a processor each"
     return Figure("workers", ratio, WORKERS_RATIO_MIN, told, is_least=True)
 
 

@@ -2,7 +2,8 @@
 
 The server and the workers are those of `ci:remote_cache`, all on this machine.  Every process of
 a turn is executed, and turns alternate.  Pants needs a processor of its own before its first
-process; what is measured begins with the first process and ends with the last.
+process; what is measured begins with the first process and ends with the last.  A worker may have
+a share of its processor, so that the others have the rest.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from statistics import median
 from typing import Final
 
 from nexus.bench.pipeline_run import Clone, PipelineProcess, PipelineRun, parse_settings
+from nexus.bench.processor_share import share
 from nexus.bench.started import RunFailedError, started
 
 ADDRESS_SETTING: Final = "PANTS_REMOTE_STORE_ADDRESS"
 AUTHORITY_SETTING: Final = "PANTS_REMOTE_CA_CERTS_PATH"
+
+# A worker has a whole processor, as far as the others leave it.
+WHOLE: Final = 100
 
 # Two workers, since that is what a second one is compared with, and each has a processor.
 WORKERS: Final = (1, 2)
@@ -69,18 +74,23 @@ class Team:
     program: Path
     folder: Path
     settings: Mapping[str, str]
+    percent: int = WHOLE  # Each worker has so much of a processor.
 
     @contextmanager
     def workers(self, count: int) -> Iterator[None]:
         """So many workers, each pinned to a processor; they keep what they had the last time.
 
         Raises:
-            RunFailedError: one of them did not start in time.
+            RunFailedError: one of them did not start in time, or a share cannot be had.
         """
         address = self.settings[ADDRESS_SETTING].partition("://")[2]
         with ExitStack() as stack:
             for number, processor in enumerate(processors()[:count], start=1):
+                place: Sequence[str] = ()
+                if self.percent != WHOLE:
+                    place = stack.enter_context(share(self.percent, f"nexus-worker-{number}"))
                 working = [
+                    *place,
                     "taskset",
                     "--cpu-list",
                     str(processor),
@@ -114,7 +124,7 @@ class Team:
 
 
 @contextmanager
-def serving(program: Path, folder: Path) -> Iterator[Team]:
+def serving(program: Path, folder: Path, percent: int) -> Iterator[Team]:
     """A server with nothing in its store.
 
     Raises:
@@ -124,11 +134,12 @@ def serving(program: Path, folder: Path) -> Iterator[Team]:
     settings = folder / "settings.sh"
     argv = [str(program), f"--folder={folder / 'cache'}", f"--settings={settings}", "--schedule"]
     with started(argv, folder / "server.log", lambda said: "that may only read" in said):
-        yield Team(program, folder, parse_settings(settings.read_text(encoding="utf-8")))
+        variables = parse_settings(settings.read_text(encoding="utf-8"))
+        yield Team(program, folder, variables, percent)
 
 
 def cold_turns(
-    program: Path, clone: Clone, folder: Path, rounds: int, targets: Sequence[str]
+    program: Path, clone: Clone, folder: Path, rounds: int, targets: Sequence[str], percent: int
 ) -> dict[int, list[Turn]]:
     """Test in turns, each from empty stores: all that a test needs is built as well.
 
@@ -137,7 +148,10 @@ def cold_turns(
     """
     turns: dict[int, list[Turn]] = {count: [] for count in WORKERS}
     for number, count in _order(rounds):
-        with serving(program, folder / f"{number}-{count}") as team, team.workers(count):
+        with (
+            serving(program, folder / f"{number}-{count}", percent) as team,
+            team.workers(count),
+        ):
             run = team.run(clone, "test", *targets)
             turns[count].append(
                 Turn(span_of(run.processes), run.counter("remote_execution_success"))
