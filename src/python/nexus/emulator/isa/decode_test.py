@@ -35,17 +35,20 @@ def test_every_half_word_is_an_instruction_or_illegal() -> None:
         assert found.name in BY_NAME
 
 
+ROWS: tuple[Instruction | Compressed, ...] = (*BASE, *COMPRESSED)
+
+
 def test_every_row_of_the_tables_is_decoded() -> None:
     tuples = [
         value for table in TABLES for value in vars(table).values() if isinstance(value, tuple)
     ]
     kinds = (Instruction, Compressed)
     rows = {row.name for rows in tuples for row in rows if isinstance(row, kinds)}
-    assert rows == {row.name for row in (*BASE, *COMPRESSED)}
+    assert rows == {row.name for row in ROWS}
 
 
 def test_every_extension_has_rows_that_need_it() -> None:
-    needed = {name for row in (*BASE, *COMPRESSED) for name in row.requires}
+    needed = {name for row in ROWS for name in row.requires}
     assert needed == {*OPTIONAL} - {PAGING}
 
 
