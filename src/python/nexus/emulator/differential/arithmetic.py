@@ -1,10 +1,9 @@
 """Programs that try rows of arithmetic on very many operands, and send a hash of what came out.
 
-A program has one loop a row.  Each round draws operands (at random, from a table of edges, near
-edges, near each other, so that sums cancel), sets mode and flags, executes the row (with its
-mode from `frm` and with each of its own), and mixes result and flags into a hash.  The hash goes
-through the UART after every stretch of rounds, so what two machines send differs at the row, and
-in the stretch, where they do.
+A program has one loop a row.  Each round draws operands (`operand_draws.py`), sets mode and flags,
+executes the row (with its mode from `frm` and with each of its own), and mixes result and flags
+into a hash.  The hash goes through the UART after every stretch of rounds, so what two machines
+send differs at the row, and in the stretch, where they do.
 
 Registers: s0 random state, s1 hash, s2 rounds left, s3 edges, s4 multiplier, s5 stretches left,
 a0..a2 operands.
@@ -18,7 +17,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.emulator.differential.known import UNCOMPARED_ROWS
-from nexus.emulator.differential.operands import DOUBLES, INTEGERS, SINGLES
+from nexus.emulator.differential.operand_draws import (
+    cancelling,
+    draw_routines,
+    edge_tables,
+    near,
+)
 from nexus.emulator.isa.cpu import mask_of
 from nexus.emulator.isa.decode import BASE, needed
 from nexus.emulator.isa.row import Instruction
@@ -28,88 +32,6 @@ ROUNDS_DEFAULT: Final = 2_000
 STRETCHES: Final = 4
 RAM_BYTES: Final = 16 << 20
 RECORD_BYTES: Final = 8
-
-_TABLE_WORDS: Final = 64
-
-# A subroutine draws a word of one kind into a0.  Case 7 is a number of moderate size.
-_DRAW: Final = """
-draw_{kind}:
-    srli t0, s0, 12
-    xor s0, s0, t0
-    slli t0, s0, 25
-    xor s0, s0, t0
-    srli t0, s0, 27
-    xor s0, s0, t0
-    mul a0, s0, s4
-    srli t0, a0, 61
-    li t1, 3
-    bltu t0, t1, {kind}_done
-    li t1, 7
-    beq t0, t1, {kind}_moderate
-    srli t1, a0, 20
-    andi t1, t1, {last}
-    slli t1, t1, 3
-    add t1, t1, s3
-    ld t1, {offset}(t1)
-    srli t2, a0, 40
-    andi t2, t2, 15
-    addi t2, t2, -8
-    slli t3, a0, 63
-    mv a0, t1
-    li t1, 6
-    bne t0, t1, {kind}_exact
-    add a0, a0, t2
-{kind}_exact:
-    {sign}
-    j {kind}_done
-{kind}_moderate:
-    {moderate}
-{kind}_done:
-    {finish}
-    ret
-"""
-_KINDS: Final = {
-    "d": {
-        "offset": 0,
-        "sign": "xor a0, a0, t3",
-        "moderate": f"""
-    srli t0, a0, 50
-    andi t0, t0, 127
-    addi t0, t0, {1023 - 50}
-    slli t0, t0, 52
-    li t1, {(1 << 63) + (1 << 52) - 1}
-    and a0, a0, t1
-    or a0, a0, t0""",
-        "finish": "",
-    },
-    "s": {
-        "offset": 8 * _TABLE_WORDS,
-        "sign": "srli t3, t3, 32\n    xor a0, a0, t3",
-        "moderate": f"""
-    srli t0, a0, 50
-    andi t0, t0, 127
-    addi t0, t0, {127 - 50}
-    slli t0, t0, 23
-    li t1, {(1 << 31) + (1 << 23) - 1}
-    and a0, a0, t1
-    or a0, a0, t0""",
-        # One in 16 is not boxed.
-        "finish": """
-    srli t0, s0, 30
-    andi t0, t0, 15
-    beqz t0, s_bare
-    li t1, -1
-    slli t1, t1, 32
-    or a0, a0, t1
-s_bare:""",
-    },
-    "i": {
-        "offset": 16 * _TABLE_WORDS,
-        "sign": "",
-        "moderate": "srli t0, s0, 5\n    andi t0, t0, 63\n    sra a0, a0, t0",
-        "finish": "",
-    },
-}
 
 _START: Final = """
     li t0, 0x6000
@@ -175,12 +97,8 @@ class Program:
             "\n".join([*_head(number, "i", self.rounds), *_tail(number, texts)])
             for number, texts in enumerate(self.others.values(), len(self.rows))
         ]
-        kinds = [
-            _DRAW.format(kind=kind, last=_TABLE_WORDS - 1, **parts)
-            for kind, parts in _KINDS.items()
-        ]
         start = _START.format(seed=chance.getrandbits(63) | 1)
-        return "\n".join([start, *loops, _END, *kinds, _SEND, _edges()])
+        return "\n".join([start, *loops, _END, draw_routines(), _SEND, edge_tables()])
 
     def differing(self, ours: bytes, theirs: bytes) -> list[str]:
         """The names of rows for which two machines sent different hashes."""
@@ -205,15 +123,6 @@ def rows_for(extensions: Iterable[str]) -> tuple[Instruction, ...]:
     )
 
 
-def _edges() -> str:
-    """Each table filled up with itself."""
-    lines = [".align 8", "edges:"]
-    for words in (DOUBLES, SINGLES, INTEGERS):
-        padded = [words[index % len(words)] for index in range(_TABLE_WORDS)]
-        lines.append(".dword " + ", ".join(str(word) for word in padded))
-    return "\n".join(lines)
-
-
 def _kind_of(row: Instruction) -> str:
     """The kind of its source operands."""
     if not row.encoding.float_operands & {"rs1"}:
@@ -229,7 +138,7 @@ def _loop(row: Instruction, number: int, rounds: int, chance: random.Random) -> 
     if kind != "i":
         lines += [f"fmv.d.x fa{index}, a{index}" for index in range(3)]
         if "rs3" in row.syntax:
-            lines.append(_cancelling(number, kind))
+            lines.append(cancelling(number, kind))
     return "\n".join([*lines, *_tail(number, _variants(row, chance))])
 
 
@@ -240,7 +149,7 @@ def _head(number: int, kind: str, rounds: int) -> list[str]:
         f"stretch_{number}: li s2, {max(rounds // STRETCHES, 1)}",
     ]
     lines += [f"round_{number}: call draw_{kind}", "mv a2, a0", f"call draw_{kind}", "mv a1, a0"]
-    return [*lines, f"call draw_{kind}", _near(number)]
+    return [*lines, f"call draw_{kind}", near(number)]
 
 
 def _tail(number: int, texts: Iterable[str]) -> list[str]:
@@ -253,39 +162,6 @@ def _tail(number: int, texts: Iterable[str]) -> list[str]:
         lines += ["csrw fcsr, a5", text, "csrr a4, fcsr", "call mix"]
     lines += ["addi s2, s2, -1", f"bnez s2, round_{number}", "call send"]
     return [*lines, "addi s5, s5, -1", f"bnez s5, stretch_{number}"]
-
-
-def _near(number: int) -> str:
-    """One in eight times, the second operand is close to the first, or to its opposite."""
-    return f"""
-    srli t0, s0, 13
-    andi t1, t0, 7
-    bnez t1, far_{number}
-    andi t1, t0, 0x78
-    srli t1, t1, 3
-    addi t1, t1, -8
-    add a1, a0, t1
-    andi t1, t0, 0x80
-    slli t1, t1, 56
-    xor a1, a1, t1
-    far_{number}:"""
-
-
-def _cancelling(number: int, kind: str) -> str:
-    """One in four times, the third operand is close to the product's opposite."""
-    return f"""
-    srli t0, s0, 21
-    andi t1, t0, 3
-    bnez t1, plain_{number}
-    fmul.{kind} fa2, fa0, fa1, rne
-    fsgnjn.{kind} fa2, fa2, fa2
-    fmv.x.d t2, fa2
-    andi t1, t0, 0x1c
-    srli t1, t1, 2
-    addi t1, t1, -3
-    add t2, t2, t1
-    fmv.d.x fa2, t2
-    plain_{number}:"""
 
 
 def _variants(row: Instruction, chance: random.Random) -> list[str]:
