@@ -34,8 +34,13 @@ def parse(text: str) -> list[Equivalent]:
     result: list[Equivalent] = []
     for number, entry in enumerate(entries, 1):
         for field in ("path", "before", "after", "reason"):
-            if not isinstance(entry.get(field), str) or (field != "after" and not entry[field]):
-                raise EquivalentError(f"{FILE}: mutant {number}: {field} must be a text")
+            value = entry.get(field)
+            # A line that a fault removes has nothing after it.
+            if not isinstance(value, str) or (field != "after" and not value):
+                shown = "missing" if value is None else repr(value)
+                raise EquivalentError(
+                    f"{FILE}: mutant {number}: {field} is {shown}; expected a text"
+                )
         result.append(Equivalent(**{k: entry[k] for k in ("path", "before", "after", "reason")}))
     return result
 

@@ -1,17 +1,10 @@
 """Runs tests of Python on a tree that changes between two runs: a job a line, a fork a job.
 
 This file runs by itself, in an interpreter that has pytest and what the tests import: what is slow
-to import is imported once, and each fork begins from there.  It must import nothing of `nexus`.
+to import is imported once, and each fork begins from there.  It must import nothing of `nexus`: a
+fork would have the module from before a change.
 
-A job is JSON.  `{"measure": FILE}` runs a file of tests and is answered by what each of them takes
-and executes: `{"how", "failed", "cpu": {TEST: SECONDS}, "codes": [[FILE, LINE], ...], "touched":
-{TEST: [CODE, ...]}, "before": [CODE, ...], "starters": [TEST, ...]}`.  A code is a function, by the
-line where it begins; `before` are those that ran while the tests were collected, and starters are
-tests that start another process, of which nothing is known.
-
-`{"tests": [[TEST, CPU_SECONDS_MAX], ...], "siblings": {TEST: BEGINNING}}` runs these tests in this
-order, to the first that fails: `{"how": "passed"|"failed"|"timeout", "failed": [TEST, ...], "cpu":
-{TEST: SECONDS}}`.  For a test that a change renamed, those run that begin as its siblings.
+Each line of input is a job and each line of output its answer; `job.py` describes both.
 """
 
 from __future__ import annotations
@@ -28,9 +21,12 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from types import CodeType, FrameType
-from typing import Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final
 
 import pytest
+
+if TYPE_CHECKING:  # It must import nothing of `nexus` when it runs.
+    from nexus.mutation.job import Answer, Calls, Job
 
 PRELOADED: Final = (
     "_hypothesis_pytestplugin",
@@ -61,31 +57,6 @@ STARTING: Final = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subproce
 # An event: its name, a test, and what is to be said of it.
 Event = list[object]
 Write = Callable[[Event], None]
-
-
-class Job(TypedDict):
-    """The job of a judge: to measure one file, or to run tests with their seconds at most."""
-
-    measure: NotRequired[str]
-    tests: NotRequired[list[tuple[str, float]]]
-    siblings: NotRequired[dict[str, str]]
-
-
-class Found(TypedDict, total=False):
-    """Functions by number, those called before any test, and by each; tests that start others."""
-
-    codes: list[tuple[str, int]]
-    before: list[int] | None
-    touched: dict[str, list[int]]
-    starters: list[str]
-
-
-class Answer(Found, total=False):
-    """The ends of tests, those that failed, and the cost of each."""
-
-    how: str
-    failed: list[str]
-    cpu: dict[str, float]
 
 
 class Watch:
@@ -157,13 +128,13 @@ class Touched:
             if self._is_starter:
                 self._starters.append(item.nodeid)
 
-    def found(self) -> Found:
-        """Give what is answered."""
+    def calls(self) -> Calls:
+        """End the tracing and give what was called."""
         sys.settrace(None)
-        self._end_collection()
+        before = self._end_collection()
         return {
             "codes": list(self._codes),
-            "before": self._before,
+            "before": before,
             "touched": self._touched,
             "starters": self._starters,
         }
@@ -175,9 +146,10 @@ class Touched:
         threading.settrace(self._trace)
         sys.settrace(self._trace)
 
-    def _end_collection(self) -> None:
+    def _end_collection(self) -> list[int]:
         if self._before is None:
             self._before = self._numbers()
+        return self._before
 
     def _trace(self, frame: FrameType, event: str, argument: object) -> None:
         code = frame.f_code
@@ -293,7 +265,7 @@ def _work(job: Job, writer: int) -> None:
     if "measure" in job:
         touched = Touched(os.getcwd() + "/")
         _run_pytest([*options, job["measure"]], [Watch(write, {}, {}), touched], write)
-        write(["over", touched.found()])
+        write(["over", touched.calls()])
     else:
         sys.dont_write_bytecode = True
         limits = dict(job["tests"])

@@ -171,7 +171,9 @@ def test_only_a_report_of_the_same_seed_is_gone_on_from(
 ) -> None:
     assert run(root, "src/python/nexus/a", "--sample", "1") == 0
     assert run(root, "src/python/nexus/a", "--resume", "--seed", "2") == EXIT_CONFIG
-    assert "was drawn with seed 1, not with seed 2" in capsys.readouterr().err
+    assert (
+        "was drawn with seed 1, not 2; give --seed 1, or another --out" in capsys.readouterr().err
+    )
     (root / "out/mutants.json").write_text("{}")
     assert run(root, "src/python/nexus/a", "--resume") == EXIT_CONFIG
     assert "mutants.json is not a report of this program" in capsys.readouterr().err
@@ -183,7 +185,10 @@ def test_only_a_report_of_the_same_seed_is_gone_on_from(
         (("src/python/none",), "src/python/none: there is no such"),
         (("../",), "../: there is no such"),
         (("src/python/nexus/a/rate_test.py",), "has no Python or zig to change"),
-        (("src/python", "--since", "nothing"), "--since nothing: git does not know it"),
+        (
+            ("src/python", "--since", "nothing"),
+            "--since nothing: git knows no such commit in this clone",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self  # Any: JSON, as it is read.
+from typing import Final, Self
 
 from nexus.mutation.change import Mutant
 from nexus.mutation.graph import SOURCE_ROOT, dependent_tests, importers
+from nexus.mutation.job import Answer, Job
 from nexus.mutation.remembered import Remembered
 from nexus.mutation.touched import Code, Measured, codes_at, function_of, measured_of
 from nexus.mutation.tree import Tree
@@ -98,7 +99,9 @@ class PythonJudge:
                 )
         by = available[0] if available else ""
         if available and self._broken.issuperset(available):
-            raise RuntimeError(f"{by}: fails without a change, and nothing else tests {path}")
+            raise RuntimeError(
+                f"{by}: fails without a change, and nothing else tests {path}; mend it first"
+            )
         return Verdict(
             mutant, Fate.SURVIVED, by, tried=len(files), available=len(available), seconds=spent
         )
@@ -152,14 +155,14 @@ class PythonJudge:
                 kept.append(test)
         return left, [kept] if kept else []
 
-    def _try(self, mutant: Mutant, tests: list[str]) -> dict[str, Any]:
+    def _try(self, mutant: Mutant, tests: list[str]) -> Answer:
         with self._tree.changed(mutant.change.path, mutant.after):
             return self._run([test for test in tests if test not in self._unsteady])
 
-    def _run(self, tests: list[str]) -> dict[str, Any]:
+    def _run(self, tests: list[str]) -> Answer:
         if not tests:
             return {"how": "passed", "failed": [], "cpu": {}}
-        limits = [[test, CPU_FACTOR * self._seconds(test) + CPU_SECONDS] for test in tests]
+        limits = [(test, CPU_FACTOR * self._seconds(test) + CPU_SECONDS) for test in tests]
         return self._ask({"tests": limits, "siblings": self._siblings(tests)})
 
     def _siblings(self, tests: list[str]) -> dict[str, str]:
@@ -209,10 +212,10 @@ class PythonJudge:
     def _seconds(self, test: str) -> float:
         return self._measured[test.partition("::")[0]].cpu[test]
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, job: Job) -> Answer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        answer: Answer = json.loads(self._process.stdout.readline())
         return answer

@@ -7,7 +7,7 @@ run.  Annotations, imports, decorators, assertions and the text of messages stay
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final  # Any: the nodes of parso publish no types.
+from typing import Final, Protocol
 
 from cosmic_ray.ast import get_ast
 from cosmic_ray.operators.provider import OperatorProvider
@@ -72,6 +72,21 @@ _QUIET: Final = frozenset(
 )
 
 
+class Node(Protocol):
+    """The part of parso's nodes that is used here; cosmic-ray, which makes them, has no types."""
+
+    type: str  # The name of its rule in the grammar of Python.
+    start_pos: tuple[int, int]  # Line from 1, column from 0.
+    end_pos: tuple[int, int]
+    parent: Node | None
+    children: list[Node]  # A leaf lacks it.
+    value: str  # Only a leaf has it.
+
+    def get_code(self) -> str:
+        """The text that it stands for."""
+        ...
+
+
 def python_changes(path: str, source: str) -> list[Change]:
     """List every change of a file, in the order of its text."""
     provider = OperatorProvider()
@@ -107,18 +122,19 @@ def _applied(source: str, name: str, number: int, index: int) -> str:
         caught = _exceptions(node)[index]
         return _replaced(source, caught.start_pos, caught.end_pos, _NO_EXCEPTION)
     changed = OperatorProvider()[name]().mutate(node, index)
+    assert node.parent is not None, "no operator changes a whole file"
     siblings = node.parent.children
     siblings[siblings.index(node)] = changed
     text: str = tree.get_code()
     return text
 
 
-def _nodes(node: Any) -> Iterator[Any]:
+def _nodes(node: Node) -> Iterator[Node]:
     """Walk the tree in the order of the text, without what is quiet."""
     if node.type in _QUIET or _is_main_guard(node) or _is_strictness(node):
         return
     yield node
-    children: list[Any] = list(getattr(node, "children", []))
+    children: list[Node] = list(getattr(node, "children", []))
     if node.type == "annassign":  # `: type = value`
         children = children[2:]
     elif node.type == "funcdef":  # `def name(parameters) -> type: body`
@@ -129,18 +145,16 @@ def _nodes(node: Any) -> Iterator[Any]:
         yield from _nodes(child)
 
 
-def _is_main_guard(node: Any) -> bool:
-    return bool(
-        node.type == "if_stmt" and node.children[1].get_code().strip().startswith("__name__")
-    )
+def _is_main_guard(node: Node) -> bool:
+    return node.type == "if_stmt" and node.children[1].get_code().strip().startswith("__name__")
 
 
-def _is_strictness(node: Any) -> bool:
+def _is_strictness(node: Node) -> bool:
     """Say whether this is the `strict=True` of a zip: an assertion, which no test can make fail."""
-    return bool(node.type == "argument" and node.get_code().strip() == "strict=True")
+    return node.type == "argument" and node.get_code().strip() == "strict=True"
 
 
-def _is_statement(node: Any) -> bool:
+def _is_statement(node: Node) -> bool:
     """Say whether this statement has an effect and may be left out: a call, a change, a raise."""
     if node.parent is None or node.parent.type != "simple_stmt":
         return False
@@ -148,12 +162,12 @@ def _is_statement(node: Any) -> bool:
         return True
     if node.type == "expr_stmt":
         target, sign = node.children[0], node.children[1]
-        return bool(target.type != "name" or (sign.type == "operator" and sign.value != "="))
+        return target.type != "name" or (sign.type == "operator" and sign.value != "=")
     is_call = node.type in ("atom_expr", "power") and node.children[-1].type == "trailer"
-    return bool(is_call or node.type == "await")
+    return is_call or node.type == "await"
 
 
-def _exceptions(node: Any) -> list[Any]:
+def _exceptions(node: Node) -> list[Node]:
     """List what an `except` names, be it one or several in brackets."""
     caught = node.children[1]
     if caught.type != "atom":

@@ -9,9 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final  # Any: JSON, as it is read.
+from typing import Final
 
 from nexus.mutation.graph import distances
+from nexus.mutation.job import Answer
 
 # The inputs of an answer besides its imports: the program that measures, and pytest's settings.
 _ALWAYS: Final = (
@@ -35,14 +36,16 @@ class Remembered:
             for other in others:
                 self._imports.setdefault(other, set()).add(path)
 
-    def find(self, test: str) -> Any:
+    def find(self, test: str) -> Answer | None:
         """Return the answer for a file of tests as it is now; None if there is none."""
         try:
-            return json.loads(self._path(test).read_text(encoding="utf-8"))
+            # The name of the file has a digest in it: what can be read was written by `keep`.
+            answer: Answer = json.loads(self._path(test).read_text(encoding="utf-8"))
+            return answer
         except (OSError, ValueError):
             return None
 
-    def keep(self, test: str, answer: Mapping[str, Any]) -> None:
+    def keep(self, test: str, answer: Answer) -> None:
         """Keep an answer in the place of older ones."""
         path = self._path(test)
         self._folder.mkdir(parents=True, exist_ok=True)

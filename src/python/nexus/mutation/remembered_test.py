@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nexus.mutation.job import Answer
 from nexus.mutation.remembered import Remembered
 
 TEST = "src/python/nexus/a/rate_test.py"
@@ -14,6 +15,8 @@ FILES = {
     "src/python/nexus/a/other.py": "from nexus.a import rate\n",
     "src/python/nexus/mutation/judge.py": "",
 }
+PASSED: Answer = {"how": "passed", "failed": [], "cpu": {}}
+FAILED: Answer = {"how": "failed", "failed": [TEST], "cpu": {}}
 PLACES = {"settings": "pytest.ini"}
 IMPORTED_BY = {
     "src/python/nexus/a/rate.py": {TEST, "src/python/nexus/a/other.py"},
@@ -29,23 +32,23 @@ def test_an_answer_holds_for_these_very_texts(tmp_path: Path) -> None:
         return Remembered(tmp_path / "kept", texts, IMPORTED_BY)
 
     assert remembered().find(TEST) is None
-    remembered().keep(TEST, {"how": "passed"})
-    assert remembered().find(TEST) == {"how": "passed"}
-    assert remembered(**{"a/other": "x = 1\n"}).find(TEST) == {"how": "passed"}
+    remembered().keep(TEST, PASSED)
+    assert remembered().find(TEST) == PASSED
+    assert remembered(**{"a/other": "x = 1\n"}).find(TEST) == PASSED
     for name in ("a/rate_test", "a/rate", "a/clock", "mutation/judge", "conftest", "settings"):
         assert remembered(**{name: "x = 1\n"}).find(TEST) is None, name
 
 
 def test_a_newer_answer_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    Remembered(tmp_path, FILES, IMPORTED_BY).keep(TEST, {"how": "passed"})
+    Remembered(tmp_path, FILES, IMPORTED_BY).keep(TEST, PASSED)
     changed = FILES | {TEST: "import nothing\n"}
-    Remembered(tmp_path, changed, IMPORTED_BY).keep(TEST, {"how": "failed"})
+    Remembered(tmp_path, changed, IMPORTED_BY).keep(TEST, FAILED)
     assert len(list(tmp_path.iterdir())) == 1
-    assert Remembered(tmp_path, changed, IMPORTED_BY).find(TEST) == {"how": "failed"}
+    assert Remembered(tmp_path, changed, IMPORTED_BY).find(TEST) == FAILED
 
 
 def test_a_damaged_answer_is_none(tmp_path: Path) -> None:
     remembered = Remembered(tmp_path, FILES, IMPORTED_BY)
-    remembered.keep(TEST, {"how": "passed"})
+    remembered.keep(TEST, PASSED)
     next(tmp_path.iterdir()).write_text("{")
     assert remembered.find(TEST) is None

@@ -6,9 +6,26 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from nexus.core import junit
 from nexus.mutation.verdict import Fate, Verdict
+
+
+class Entry(TypedDict):
+    """A verdict as `mutants.json` has it."""
+
+    path: str
+    line: int
+    column: int
+    operator: str
+    fate: str
+    by: str
+    is_world: bool
+    tried: int
+    available: int
+    reason: str
+    diff: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,7 @@ def json_of(verdicts: Sequence[Verdict], seed: int) -> str:
                 "by_worlds": figures.by_worlds,
                 "percent": round(figures.percent, 1),
                 "percent_unit_tests": round(figures.percent_unit, 1),
-                "mutants": [_object_of(v) for v in verdicts],
+                "mutants": [_entry_of(v) for v in verdicts],
             },
             indent=2,
         )
@@ -81,7 +98,7 @@ def json_of(verdicts: Sequence[Verdict], seed: int) -> str:
     )
 
 
-def _object_of(verdict: Verdict) -> dict[str, object]:
+def _entry_of(verdict: Verdict) -> Entry:
     change = verdict.mutant.change
     return {
         "path": change.path,

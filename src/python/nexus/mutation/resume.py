@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any  # Any: JSON, as it is read.
+from dataclasses import dataclass
 
 from nexus.mutation.change import Mutant
+from nexus.mutation.report import Entry
 from nexus.mutation.verdict import Fate, Verdict
 
 
@@ -17,7 +18,19 @@ class ResumeError(Exception):
     """A report that cannot be gone on from; one line that says why."""
 
 
-Found = Mapping[tuple[str, str], Mapping[str, Any]]
+@dataclass(frozen=True)
+class Earlier:
+    """A verdict without its mutant, which this run makes again."""
+
+    fate: Fate
+    by: str
+    is_world: bool
+    tried: int
+    available: int
+
+
+# By the name of the change, and its diff.
+Found = Mapping[tuple[str, str], Earlier]
 
 
 def found_before(text: str, seed: int) -> Found:
@@ -28,31 +41,43 @@ def found_before(text: str, seed: int) -> Found:
     """
     try:
         report = json.loads(text)
-        before, mutants = report["seed"], report["mutants"]
-        found = {(name_of(each), str(each["diff"])): each for each in mutants}
+        before = report["seed"]
+        found = {(_name_of(each), str(each["diff"])): _earlier(each) for each in report["mutants"]}
     except (ValueError, KeyError, TypeError) as exc:
-        raise ResumeError("is not a report of this program") from exc
+        raise ResumeError("is not a report of this program; name another folder in --out") from exc
     if before != seed:
-        raise ResumeError(f"was drawn with seed {before}, not with seed {seed}")
+        raise ResumeError(
+            f"was drawn with seed {before}, not {seed}; give --seed {before}, or another --out"
+        )
     return found
 
 
-def name_of(entry: Mapping[str, Any]) -> str:
+def _name_of(entry: Entry) -> str:
     """Name the change of an entry as `Change.name` does."""
     return f"{entry['path']}:{entry['line']}:{entry['column']}: {entry['operator']}"
 
 
-def verdict_before(mutant: Mutant, found: Found) -> Verdict | None:
-    """Give the verdict on this very fault, or nothing if it was not tried or looks otherwise."""
-    entry = found.get((mutant.change.name, mutant.diff()))
-    # Today's list says which mutants are equivalent, not an old report.
-    if entry is None or entry["fate"] == Fate.EQUIVALENT.value:
-        return None
-    return Verdict(
-        mutant,
+def _earlier(entry: Entry) -> Earlier:
+    return Earlier(
         Fate(entry["fate"]),
         entry["by"],
         is_world=entry["is_world"],
         tried=entry["tried"],
         available=entry["available"],
+    )
+
+
+def verdict_before(mutant: Mutant, found: Found) -> Verdict | None:
+    """Give the verdict on this very fault, or nothing if it was not tried or looks otherwise."""
+    earlier = found.get((mutant.change.name, mutant.diff()))
+    # Today's list says which mutants are equivalent, not an old report.
+    if earlier is None or earlier.fate is Fate.EQUIVALENT:
+        return None
+    return Verdict(
+        mutant,
+        earlier.fate,
+        earlier.by,
+        is_world=earlier.is_world,
+        tried=earlier.tried,
+        available=earlier.available,
     )

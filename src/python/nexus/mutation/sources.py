@@ -36,7 +36,10 @@ def files_of(tree: Tree, paths: Iterable[str]) -> list[str]:
         names = (str(file.relative_to(tree.root.resolve())) for file in among)
         wanted = {name for name in names if _is_judged(name)}
         if not wanted:
-            raise SourcesError(f"{given}: has no Python or zig to change; tests are left alone")
+            raise SourcesError(
+                f"{given}: has no Python or zig to change (tests are left alone);"
+                " name something else in src/python or src/guest"
+            )
         found |= wanted
     return sorted(found)
 
@@ -74,7 +77,9 @@ def _git(repository: Path, command: Sequence[str], commit: str) -> str:
     done = subprocess.run(command, cwd=repository, capture_output=True, check=False)
     if done.returncode != 0:
         said = done.stderr.decode(errors="backslashreplace").strip().splitlines()
-        raise SourcesError(f"--since {commit}: git does not know it ({said[0] if said else ''})")
+        raise SourcesError(
+            f"--since {commit}: git knows no such commit in this clone ({said[0] if said else ''})"
+        )
     return done.stdout.decode(errors="surrogateescape")
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
 from types import CodeType
-from typing import Any, Final  # Any: JSON, or what pytest hands to its hooks.
+from typing import Final
+
+from nexus.mutation.job import Answer
 
 # A function of a file, by the line where it begins; a decorator's, if it has one.
 Code = tuple[str, int]
@@ -47,7 +49,7 @@ class Measured:
         return bool(codes & self.shared)
 
 
-def measured_of(answer: Mapping[str, Any]) -> Measured:
+def measured_of(answer: Answer) -> Measured:
     """Read the answer of a job that measures; what failed or did not end is not in it."""
     failed = set(answer["failed"])
     if answer["how"] == "timeout" or "codes" not in answer:

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any  # Any: JSON, or what pytest hands to its hooks.
 
 import pytest
 
 from nexus.mutation import judge
+from nexus.mutation.job import Answer, Job
 from nexus.mutation.touched import Measured, codes_at, measured_of
 
 SOURCE = """\
@@ -102,7 +102,7 @@ def measured(tmp_path: Path) -> Measured:
     return measured_of(ask(tmp_path, {"measure": FILE}))
 
 
-def ask(root: Path, job: dict[str, Any]) -> Any:
+def ask(root: Path, job: Job) -> Answer:
     done = subprocess.run(
         [sys.executable, judge.__file__],
         cwd=root,
@@ -112,7 +112,8 @@ def ask(root: Path, job: dict[str, Any]) -> Any:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    answer: Answer = json.loads(done.stdout)
+    return answer
 
 
 def test_tests_that_call_a_function_are_found_also_by_fixture_thread_and_program(

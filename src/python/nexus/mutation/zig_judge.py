@@ -96,7 +96,9 @@ class ZigJudge:
         if program.name in self._names:
             return
         if not self._compile(program):
-            raise RuntimeError(f"{program.name}: its tests do not compile without a change")
+            raise RuntimeError(
+                f"{program.name}: its tests do not compile without a change; mend them first"
+            )
         listed = subprocess.run(
             [self._binary(program), "--list"], check=True, stderr=subprocess.PIPE, text=True
         )
@@ -110,7 +112,7 @@ class ZigJudge:
         )
         output = run.stderr.decode(errors="replace")
         if run.returncode != 0:
-            raise RuntimeError(f"{program.name}: its tests fail without a change")
+            raise RuntimeError(f"{program.name}: its tests fail without a change; mend them first")
         shutil.copy(self._binary(program), self._clean_binary(program))
         self._names[program.name] = names
         seconds = [0.0] * len(names)
