@@ -30,6 +30,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from nexus.bench import dsoftbus_ciphers as ciphers
 from nexus.bench import dsoftbus_line as line
 from nexus.bench import dsoftbus_measure as measure
 from nexus.bench import dsoftbus_rivals as rivals
@@ -106,8 +107,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 _SIDES: Final[dict[str, tuple[Callable[[], float], Callable[[], float]]]] = {
-    "bulk": (measure.stream_bulk, measure.seal_and_open),
-    "handshakes": (measure.session_handshakes, measure.noise_handshakes),
+    "bulk": (measure.stream_bulk, ciphers.seal_and_open),
+    "handshakes": (measure.session_handshakes, ciphers.noise_handshakes),
     "calls": (measure.calls, measure.echoes),
     "schema": (measure.calls_by_messages, measure.calls_by_frames),
     "tls": (measure.stream_bulk, rivals.tls_bulk),

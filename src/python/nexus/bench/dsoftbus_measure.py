@@ -1,4 +1,4 @@
-"""Measures of DSoftBus, and of the plain thing that each is compared with.
+"""Measures of DSoftBus, and of echoes over plain TCP, with which its calls are compared.
 
 Every function here does its work once and returns how long it took (or how much it held).
 """
@@ -15,10 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final  # Any: noiseprotocol publishes no types.
-
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from noise.connection import Keypair, NoiseConnection
+from typing import Final
 
 from nexus.contract.gateway import Service
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key
@@ -27,10 +24,9 @@ from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import PeerSettings, Settings
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
-from nexus.dsoftbus.noise import PROTOCOL_NAME
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
-from nexus.dsoftbus.session import PROLOGUE, Session
+from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Identity
 from nexus.wire import rpc, samgr
 
@@ -50,31 +46,9 @@ RESOLVE_OK: Final = samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.OK).en
 ECHO_BYTES: Final = 18 + len(RESOLVE)
 
 
-def seal_and_open() -> float:
-    """Encrypt and decrypt the bulk, and nothing else."""
-    key, piece = ChaCha20Poly1305(os.urandom(32)), os.urandom(PIECE_BYTES)
-    begun_s = time.process_time()
-    for number in range(BULK_BYTES // PIECE_BYTES):
-        nonce = number.to_bytes(12, "little")
-        key.decrypt(nonce, key.encrypt(nonce, piece, b""), b"")
-    return time.process_time() - begun_s
-
-
 def stream_bulk() -> float:
     """Send the bulk through one stream between two nodes over loopback."""
     return asyncio.run(_stream_bulk())
-
-
-def noise_handshakes() -> float:
-    """Run handshakes with the library alone."""
-    begun_s = time.process_time()
-    for _ in range(HANDSHAKES):
-        a = _noise(KEY_A, KEY_B.public)
-        b = _noise(KEY_B, None)
-        b.read_message(a.write_message(b""))
-        a.read_message(b.write_message(b"bench-b"))
-        b.read_message(a.write_message(b"bench-a"))
-    return time.process_time() - begun_s
 
 
 def session_handshakes() -> float:
@@ -283,16 +257,3 @@ def _identity(key: NodeKey) -> Identity:
     return Identity(
         device_id=key.device_id, static_secret=key.secret, ephemeral_secret=os.urandom(32)
     )
-
-
-def _noise(key: NodeKey, remote: bytes | None) -> Any:
-    connection = NoiseConnection.from_name(PROTOCOL_NAME)
-    connection.set_prologue(PROLOGUE)
-    connection.set_keypair_from_private_bytes(Keypair.STATIC, key.secret)
-    if remote is None:
-        connection.set_as_responder()
-    else:
-        connection.set_as_initiator()
-        connection.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, remote)
-    connection.start_handshake()
-    return connection

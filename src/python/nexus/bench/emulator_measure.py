@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final  # Any: figures, as JSON has them.
+from typing import Final
 
+from nexus.bench.emulator_figures import Result, Steady, Stops, Whole
 from nexus.bench.emulator_settings import Say, Settings
 from nexus.bench.emulator_worlds import measure_worlds, medians
 from nexus.bench.guest_cliff import CLIFFS, STORMS
@@ -59,8 +60,8 @@ class _Samples:
         return statistics.median(value(cost) for cost in self.costs[name])
 
 
-def measure(settings: Settings, say: Say) -> dict[str, Any]:
-    """Run everything; return the figures as JSON has them."""
+def measure(settings: Settings, say: Say) -> Result:
+    """Run everything."""
     engines = _engines(settings, say)
     names = settings.workloads or [name for name in PROGRAMS if name != "empty"]
     samples = {engine: _Samples() for engine in engines}
@@ -166,19 +167,19 @@ def _agree(samples: Mapping[str, _Samples], names: list[str]) -> bool:
     return all(len({found.answers[name] for found in full}) <= 1 for name in names)
 
 
-def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, dict[str, float]]:
+def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, Steady]:
     """Return the figures of one workload, by engine."""
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, Steady] = {}
     for engine, found in samples.items():
         steady = found.steady_s(name)
+        count = found.instructions.get(name) or _instructions(samples, name)
         figures[engine] = {
             "steady_s": steady,
             "wall_s": found.median(name, lambda cost: cost.wall_s),
             "rss_kib": found.median(name, lambda cost: cost.rss_kib),
+            "instructions": count,
+            "mips": count / steady / 1e6,
         }
-        count = found.instructions.get(name) or _instructions(samples, name)
-        figures[engine]["instructions"] = count
-        figures[engine]["mips"] = count / steady / 1e6
     return figures
 
 
@@ -218,10 +219,8 @@ def _measure_debugged(
     return found
 
 
-def _measure_stops(
-    engines: Mapping[str, Command], folder: Path, say: Say
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Measure the speed left with a stop, and the cost of one that is met: what, name, engine."""
+def _measure_stops(engines: Mapping[str, Command], folder: Path, say: Say) -> Stops:
+    """Measure the speed left with a stop, and the cost of one that is met."""
     kernel = folder / "stops.elf"
     kernel.write_bytes(STOPS.elf())
     found: dict[str, dict[str, dict[str, float]]] = {"left": {}, "met_us": {}}
@@ -233,12 +232,12 @@ def _measure_stops(
             for what, figures in json.loads(run(words).output).items():
                 for name, value in figures.items():
                     found[what].setdefault(name, {})[engine] = value
-    return found
+    return {"left": found["left"], "met_us": found["met_us"]}
 
 
 def _measure_foreign(
     settings: Settings, engines: Mapping[str, Command], say: Say
-) -> dict[str, dict[str, dict[str, float]]]:
+) -> dict[str, dict[str, Whole]]:
     """Measure a kernel that is not ours, from the start of the process to its prompt."""
     kernel, disk = settings.folder / "foreign.elf", settings.folder / "foreign.img"
     kernel.write_bytes(KERNEL.elf())
@@ -251,7 +250,7 @@ def _measure_foreign(
     return {_FOREIGN: medians(costs)}
 
 
-def _measure_programs(settings: Settings, kernel: Path, say: Say) -> dict[str, dict[str, float]]:
+def _measure_programs(settings: Settings, kernel: Path, say: Say) -> dict[str, Whole]:
     """The `nexus` command itself, from its modules and packaged: a help text, and a short guest."""
     commands = {"modules": [sys.executable, "-m", "nexus.cli.main"]}
     if settings.program is not None:

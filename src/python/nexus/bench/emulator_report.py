@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
-from typing import Any, Final  # Any: figures, as JSON has them.
+from typing import Final, Literal
 
 from nexus.bench.bare_qemu import BARE
+from nexus.bench.emulator_figures import Result, Steady, Stops, Whole
 from nexus.bench.guest_cliff import FAULTS, OPERATIONS, PAIRS, STORMS
 from nexus.bench.guest_harts import HARTS, MOST, ONE_HART
 from nexus.bench.guest_workload import WORKLOADS
@@ -16,8 +17,14 @@ _QEMU: Final = "qemu"
 # How many times the wall time of two bare QEMUs the world of two machines may take.
 _BARE_TIMES_MAX: Final = 2.5
 
+# The times of a whole process, and their names in a table.
+_TIMES: Final[tuple[tuple[Literal["wall_s", "cpu_s"], str], ...]] = (
+    ("wall_s", "wall"),
+    ("cpu_s", "processor"),
+)
 
-def as_text(result: Mapping[str, Any]) -> str:
+
+def as_text(result: Result) -> str:
     """All tables, in Markdown."""
     host = result["host"]
     lines = [
@@ -51,7 +58,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
 
 
-def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _workloads(figures: Mapping[str, Mapping[str, Steady]]) -> list[str]:
     if not figures:
         return []
     engines = list(next(iter(figures.values())))
@@ -78,13 +85,13 @@ def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [*steady, "", *_table(["whole process, s", *whole], walls)]
 
 
-def _mean(figures: Mapping[str, Mapping[str, Any]], names: list[str], engine: str) -> str:
+def _mean(figures: Mapping[str, Mapping[str, Steady]], names: list[str], engine: str) -> str:
     """The mean ratio of an engine's rates to QEMU's."""
     ratios = [figures[name][engine]["mips"] / figures[name][_QEMU]["mips"] for name in names]
     return f"({geometric_mean(ratios):.2f})"
 
 
-def _pairs(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _pairs(figures: Mapping[str, Mapping[str, Steady]]) -> list[str]:
     """The same code at a cliff and away from it, on each engine."""
     pairs = {cliff: plain for cliff, plain in PAIRS.items() if {cliff, plain} <= figures.keys()}
     if not pairs:
@@ -103,7 +110,7 @@ def _pairs(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return _table(["the same code, speed at a cliff (away from it = 1)", *engines], rows)
 
 
-def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]:
+def _storms(figures: Mapping[str, Mapping[str, Steady]], divisor: int) -> list[str]:
     """Render the cost of one operation of a kernel, and how it compares with QEMU."""
     names = [name for name in STORMS if name in figures]
     if not names:
@@ -120,14 +127,15 @@ def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]
                 cells.append("")
                 continue
             seconds = figures[name][engine]["steady_s"]
-            base = figures[name].get(_QEMU, {}).get("steady_s") if name != FAULTS else None
+            is_compared = name != FAULTS and _QEMU in figures[name]
+            base = figures[name][_QEMU]["steady_s"] if is_compared else None
             ratio = f" ({base / seconds:.2f})" if base else ""
             cells.append(f"{seconds / operations * 1e9:.1f}{ratio}")
         rows.append(cells)
     return _table(["an operation, ns (speed, QEMU = 1)", *engines], rows)
 
 
-def _harts(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _harts(figures: Mapping[str, Mapping[str, Steady]]) -> list[str]:
     """The processor time of the same work on several harts."""
     if ONE_HART not in figures:
         return []
@@ -154,7 +162,7 @@ def _debugged(ratios: Mapping[str, Mapping[str, float]]) -> list[str]:
     return _table(["speed between stops of a debugger (without one = 1)", *engines], rows)
 
 
-def _stops(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def _stops(found: Stops) -> list[str]:
     """A stop that is never met, as speed; and one that is met, as time."""
     engines = list(next(iter(found["left"].values())))
     rows = [[name, *(f"{of[e]:.2f}" for e in engines)] for name, of in found["left"].items()]
@@ -164,7 +172,7 @@ def _stops(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
     )
 
 
-def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _start(figures: Mapping[str, Whole]) -> list[str]:
     engines = list(figures)
     return _table(
         ["a guest that ends at once", *engines],
@@ -176,11 +184,9 @@ def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
     )
 
 
-def _programs(
-    programs: Mapping[str, Mapping[str, float]], start: Mapping[str, Mapping[str, float]]
-) -> list[str]:
+def _programs(programs: Mapping[str, Whole], start: Mapping[str, Whole]) -> list[str]:
     """Render the cost of programs' starts, against a QEMU whose guest ends at once."""
-    base = start.get(_QEMU, {}).get("cpu_s")
+    base = start[_QEMU]["cpu_s"] if _QEMU in start else None
     rows = []
     for name, found in programs.items():
         ratio = f" ({found['cpu_s'] / base:.1f})" if base else ""
@@ -189,13 +195,13 @@ def _programs(
     return _table(["a start", "wall, ms", "processor, ms (a bare QEMU = 1)"], rows)
 
 
-def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def _worlds(figures: Mapping[str, Mapping[str, Whole]]) -> list[str]:
     engines = list(dict.fromkeys(engine for found in figures.values() for engine in found))
     engines = [engine for engine in engines if engine != BARE]
     rows = []
     for label, found in figures.items():
-        for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
-            base = found.get(_QEMU, {}).get(value)
+        for value, name in _TIMES:
+            base = found[_QEMU][value] if _QEMU in found else None
             cells = [f"{label}: {name}"]
             for engine in engines:
                 if engine not in found:
@@ -212,7 +218,7 @@ def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[st
     return _table(["whole process, s (QEMU = 1)", *engines], rows)
 
 
-def _bare(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def _bare(figures: Mapping[str, Mapping[str, Whole]]) -> list[str]:
     """Whole processes of ours against QEMUs that nothing of ours starts, feeds or watches."""
     worlds = {label: found for label, found in figures.items() if BARE in found}
     if not worlds:
@@ -220,7 +226,7 @@ def _bare(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]
     engines = list(next(iter(worlds.values())))
     rows = []
     for label, found in worlds.items():
-        for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
+        for value, name in _TIMES:
             base = found[BARE][value]
             seconds = [found[engine][value] for engine in engines]
             rows.append([f"{label}: {name}", *(f"{s:.2f} ({s / base:.2f})" for s in seconds)])

@@ -9,23 +9,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nexus.bench.bare_qemu import BARE, plan_of, run_bare
+from nexus.bench.emulator_figures import Whole
 from nexus.bench.emulator_settings import Say, Settings
 from nexus.bench.process import Cost, run
 from nexus.harness.qemu_command import PROGRAM
 
 
-def medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:
+def medians(costs: Mapping[str, list[Cost]]) -> dict[str, Whole]:
     """The middle of what each engine took."""
-    values = ("wall_s", "cpu_s", "rss_kib")
     return {
-        engine: {name: statistics.median(getattr(cost, name) for cost in found) for name in values}
+        engine: {
+            "wall_s": statistics.median(cost.wall_s for cost in found),
+            "cpu_s": statistics.median(cost.cpu_s for cost in found),
+            "rss_kib": statistics.median(cost.rss_kib for cost in found),
+        }
         for engine, found in costs.items()
     }
 
 
-def measure_worlds(settings: Settings, say: Say) -> dict[str, dict[str, dict[str, float]]]:
+def measure_worlds(settings: Settings, say: Say) -> dict[str, dict[str, Whole]]:
     """Measure the real guest: one machine, and two that talk, each as a whole process."""
-    figures: dict[str, dict[str, dict[str, float]]] = {}
+    figures: dict[str, dict[str, Whole]] = {}
     for label, world in (("boot", settings.single), ("os2vm", settings.world)):
         costs: dict[str, list[Cost]] = {}
         for number in range(settings.rounds):

@@ -1,5 +1,6 @@
 import pytest
 
+from nexus.bench.emulator_figures import Steady, Whole
 from nexus.bench.emulator_report import as_text
 from nexus.bench.guest_cliff import CLIFFS, PAIRS, STORMS
 from nexus.bench.guest_harts import HARTS
@@ -60,8 +61,14 @@ def test_the_foreign_kernel_reaches_its_prompt() -> None:
 
 
 def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
-    engine = {"mips": 100.0, "wall_s": 1.0, "steady_s": 1.0}
-    start = {"native": {"wall_s": 0.1, "cpu_s": 0.05, "rss_kib": 2048}}
+    engine: Steady = {
+        "mips": 100.0,
+        "wall_s": 1.0,
+        "steady_s": 1.0,
+        "rss_kib": 2048,
+        "instructions": 100_000_000,
+    }
+    start: Whole = {"wall_s": 0.1, "cpu_s": 0.05, "rss_kib": 2048}
     text = as_text(
         {
             "host": {"cpu": "x", "system": "y", "python": "3", "qemu": "7", "date": "today"},
@@ -76,7 +83,7 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
                 "4 harts": {"native": {**engine, "steady_s": 1.5}},
                 "sstatus": {"native": engine, "qemu": {**engine, "steady_s": 3.0}},
             },
-            "start": {**start, "qemu": {**start["native"], "cpu_s": 0.02}},
+            "start": {"native": start, "qemu": {**start, "cpu_s": 0.02}},
             "debugged": {"calls": {"native": 0.9}},
             "stops": {},
             "programs": {"packaged: nexus --help": {"wall_s": 0.2, "cpu_s": 0.1, "rss_kib": 1}},

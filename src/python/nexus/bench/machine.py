@@ -8,6 +8,17 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
+
+
+class MachineFacts(TypedDict):
+    """The machine, the programs and the day of figures."""
+
+    cpu: str
+    python: str
+    qemu: str  # Its version, or `absent`.
+    system: str
+    date: str
 
 
 def processor_model() -> str:
@@ -26,7 +37,7 @@ def describe_machine() -> str:
     )
 
 
-def machine_facts(qemu: str) -> dict[str, str]:
+def machine_facts(qemu: str) -> MachineFacts:
     """Return the facts that figures against the program `qemu` depend on, as JSON has them."""
     version = "absent"
     if shutil.which(qemu):
