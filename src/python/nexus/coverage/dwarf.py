@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from typing import Any, Final  # Any: pyelftools publishes no types.
+from typing import Final
 
+from elftools.dwarf.compileunit import CompileUnit
+from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from nexus.coverage.code import Part
 from nexus.coverage.error import CoverageError
@@ -39,7 +42,7 @@ def read_lines(elf: bytes, part: Part, what: str, root: str = "") -> PartLines:
         CoverageError: it has no debug information, or a damaged one.
     """
     try:
-        file: Any = ELFFile(BytesIO(elf))
+        file = ELFFile(BytesIO(elf))
         if not file.has_dwarf_info() or file.get_section_by_name(".debug_line") is None:
             raise CoverageError(
                 f"{what}: it has no debug information; compile it without stripping (-fno-strip)"
@@ -79,7 +82,7 @@ def _inline(it: Inlined, numbers: Mapping[str, int]) -> Inline:
     return Inline(it.start, it.end, it.depth, declared, numbers[it.call_path], it.call_line)
 
 
-def _read(file: Any, root: str) -> tuple[list[tuple[int, str, int]], list[Inlined]]:
+def _read(file: ELFFile, root: str) -> tuple[list[tuple[int, str, int]], list[Inlined]]:
     """Address, path and line where each line begins; functions that are part of others.
 
     Where code ends, the line is 0.
@@ -116,7 +119,7 @@ def _without_columns(rows: list[Row]) -> Iterator[Row]:
 class _Names(dict[int, str]):
     """Number of a file in a line program to its path."""
 
-    def __init__(self, program: Any, unit: Any, root: str) -> None:
+    def __init__(self, program: LineProgram, unit: CompileUnit, root: str) -> None:
         super().__init__()
         attributes = unit.get_top_DIE().attributes
         folder = attributes.get("DW_AT_comp_dir")
@@ -151,9 +154,9 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _functions(file: Any) -> Iterator[tuple[str, int, int]]:
+def _functions(file: ELFFile) -> Iterator[tuple[str, int, int]]:
     table = file.get_section_by_name(".symtab")
-    if table is None:
+    if not isinstance(table, SymbolTableSection):
         return
     for symbol in table.iter_symbols():
         if symbol["st_info"]["type"] == _FUNCTION and symbol["st_size"]:

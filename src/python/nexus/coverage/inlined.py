@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final  # Any: pyelftools publishes no types.
+from typing import Final
 
+from elftools.dwarf.compileunit import CompileUnit
 from elftools.dwarf.descriptions import describe_form_class
+from elftools.dwarf.die import DIE, AttributeValue
+from elftools.dwarf.dwarfinfo import DWARFInfo
+from elftools.dwarf.ranges import BaseAddressEntry
 
 _INLINED: Final = "DW_TAG_inlined_subroutine"
 # An inlined function names the abstract one, which may name its declaration: two steps, not a ring.
@@ -34,7 +38,9 @@ class Inlined:
     call_line: int
 
 
-def read_inlined(dwarf: Any, unit: Any, path_of: Callable[[int], str]) -> Iterator[Inlined]:
+def read_inlined(
+    dwarf: DWARFInfo, unit: CompileUnit, path_of: Callable[[int], str]
+) -> Iterator[Inlined]:
     """Read those of one unit; `path_of` names the file of a number.
 
     Entries come in the order of their nesting: one with children is closed by an empty one.
@@ -58,17 +64,18 @@ def read_inlined(dwarf: Any, unit: Any, path_of: Callable[[int], str]) -> Iterat
             depth += is_inlined
 
 
-def _ranges(dwarf: Any, unit: Any, entry: Any) -> Iterator[tuple[int, int]]:
+def _ranges(dwarf: DWARFInfo, unit: CompileUnit, entry: DIE) -> Iterator[tuple[int, int]]:
     held = entry.attributes
     if "DW_AT_ranges" in held:
         base = unit.get_top_DIE().attributes.get("DW_AT_low_pc")
         start = 0 if base is None else base.value
         lists = dwarf.range_lists()
+        assert lists is not None, "an entry names ranges, and the file has no section of them"
         for it in lists.get_range_list_at_offset(held["DW_AT_ranges"].value, cu=unit):
-            if hasattr(it, "base_address"):
+            if isinstance(it, BaseAddressEntry):
                 start = it.base_address
             else:
-                added = 0 if getattr(it, "is_absolute", False) else start
+                added = 0 if it.is_absolute else start
                 yield it.begin_offset + added, it.end_offset + added
     elif "DW_AT_low_pc" in held and "DW_AT_high_pc" in held:
         low, high = held["DW_AT_low_pc"].value, held["DW_AT_high_pc"]
@@ -76,25 +83,26 @@ def _ranges(dwarf: Any, unit: Any, entry: Any) -> Iterator[tuple[int, int]]:
         yield low, high.value + (low if is_length else 0)
 
 
-def _declared(entry: Any) -> tuple[str, int, int]:
+def _declared(entry: DIE) -> tuple[str, int, int]:
     """Name, number of the file and line of a function; the name that a linker knows comes first."""
-    found: dict[str, Any] = {}
+    found: dict[str, AttributeValue] = {}
     for _ in range(_STEPS_MAX):
         for key, attribute in entry.attributes.items():
-            found.setdefault(key, attribute.value)
+            found.setdefault(key, attribute)
         following = next((key for key in _ORIGINS if key in entry.attributes), None)
         if following is None:
             break
         entry = entry.get_DIE_from_attribute(following)
-    name = found.get("DW_AT_linkage_name", found.get("DW_AT_name", b""))
+    name = found.get("DW_AT_linkage_name", found.get("DW_AT_name"))
+    file, line = found.get("DW_AT_decl_file"), found.get("DW_AT_decl_line")
     return (
-        name.decode("utf-8", "replace"),
-        found.get("DW_AT_decl_file", 0),
-        found.get("DW_AT_decl_line", 0),
+        "" if name is None else name.value.decode("utf-8", "replace"),
+        0 if file is None else file.value,
+        0 if line is None else line.value,
     )
 
 
-def _called(entry: Any) -> tuple[int, int]:
+def _called(entry: DIE) -> tuple[int, int]:
     """Number of the file and line of the call."""
     held = entry.attributes
     if "DW_AT_call_file" not in held or "DW_AT_call_line" not in held:

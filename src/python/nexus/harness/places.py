@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from functools import cached_property
-from typing import Any, Final  # Any: pyelftools publishes no types.
+from typing import Final
 
 from elftools.common.exceptions import ELFError
+from elftools.dwarf.lineprogram import LineProgram
 from elftools.elf.elffile import ELFFile
 
 from nexus.emulator import symbols
@@ -75,7 +76,7 @@ def _is_line(row: tuple[int, str | None]) -> bool:
     return row[1] is not None
 
 
-def _file(program: Any, number: int) -> str:
+def _file(program: LineProgram, number: int) -> str:
     """The last part of a file's name: the rest is a path of the machine that built it."""
     files = program["file_entry"]
     index = number if program["version"] >= 5 else number - 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final  # Any: pyelftools publishes no types.
+from typing import Final
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
@@ -59,7 +59,7 @@ class Segment:
 def read_segments(image: bytes, name: str) -> list[Segment]:
     """Check that `image` is a RISC-V ELF64 executable with contents, and list its segments."""
     try:
-        elf: Any = ELFFile(BytesIO(image))
+        elf = ELFFile(BytesIO(image))
         facts = (elf.elfclass, elf.little_endian, elf["e_machine"], elf["e_type"])
         headers = [segment.header for segment in elf.iter_segments()]
         segments = [_read_header(image, int(elf["e_phoff"]), i) for i in range(len(headers))]
