@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final  # Any: atheris publishes no types.
+from typing import TYPE_CHECKING, Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError, UsageError, did_you_mean
@@ -69,7 +69,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     return parser.parse_args(arguments)
 
 
-def _fuzz_all(atheris: Any, targets: Sequence[Target], options: Namespace) -> int:
+def _fuzz_all(atheris: engine.Atheris, targets: Sequence[Target], options: Namespace) -> int:
     code = 0
     end = time.monotonic() + options.seconds
     for index, target in enumerate(targets):

@@ -13,12 +13,12 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final  # Any: atheris publishes no types.
+from typing import Final, Protocol
 
 from nexus.core.errors import NexusError
 
@@ -58,15 +58,35 @@ class Plan:
     scratch: Path
 
 
-def load_atheris() -> Any:
+class Fuzzer(Protocol):
+    """The search itself, by atheris's own names; the library publishes no types."""
+
+    def Setup(self, arguments: list[str], run: Callable[[bytes], None], /) -> object:
+        """Take libFuzzer's arguments, and the function that is called with each input."""
+        ...
+
+    def Fuzz(self) -> None:
+        """Search; this ends the process."""
+
+
+class Atheris(Fuzzer, Protocol):
+    """The module, which also counts what is executed."""
+
+    def instrument_imports(self, include: Sequence[str]) -> AbstractContextManager[object]:
+        """Count in these packages, where they are imported in the context."""
+        ...
+
+
+def load_atheris() -> Atheris:
     """Import the fuzzer, which only `ci:fuzz` brings along."""
     try:
-        return importlib.import_module("atheris")
+        atheris: Atheris = importlib.import_module("atheris")
     except ImportError as exc:
         raise EngineError(f"atheris: {exc}; run ./pants run ci:fuzz") from exc
+    return atheris
 
 
-def load_catalogue(atheris: Any) -> ModuleType:
+def load_catalogue(atheris: Atheris) -> ModuleType:
     """Import the targets, and with them all that they test, counted."""
     with (
         redirect_stderr(io.StringIO()),  # It names every module.
@@ -76,7 +96,7 @@ def load_catalogue(atheris: Any) -> ModuleType:
     return catalogue
 
 
-def fuzz(atheris: Any, run: Callable[[bytes], None], plan: Plan) -> Result:
+def fuzz(atheris: Fuzzer, run: Callable[[bytes], None], plan: Plan) -> Result:
     """Fuzz one function until its time is over or it fails."""
     log = plan.scratch / "log"
     arguments = [
@@ -97,7 +117,9 @@ def fuzz(atheris: Any, run: Callable[[bytes], None], plan: Plan) -> Result:
     return _read_result(os.waitstatus_to_exitcode(status), log, plan.scratch)
 
 
-def _run_child(atheris: Any, run: Callable[[bytes], None], arguments: list[str], log: Path) -> None:
+def _run_child(
+    atheris: Fuzzer, run: Callable[[bytes], None], arguments: list[str], log: Path
+) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)

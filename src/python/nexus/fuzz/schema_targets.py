@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
+from typing import Final
 
 from nexus.contract import log, rpc, samgr, state
-from nexus.contract.message import Limits, MalformedMessage, Reader, Unread, decode
+from nexus.contract.message import Limits, MalformedMessage, Reader, Struct, Unread, decode
 from nexus.contract.message_writer import encode
 from nexus.fuzz.target import Target
 
 LIMITS: Final = Limits(rpc.MESSAGE_WORDS_MAX, rpc.TRAVERSAL_WORDS_MAX, rpc.NESTING_MAX)
 
 # A message's first byte says what it is.
-KINDS: Final[tuple[type[Any], ...]] = tuple(
+KINDS: Final[tuple[type[Struct], ...]] = tuple(
     kind
     for module in ("bundle", "log", "packagefs", "rpc", "samgr", "state")
     for kind in vars(import_module(f"nexus.contract.{module}")).values()
     if isinstance(kind, type) and hasattr(kind, "LAYOUT")
 )
 
-_EXAMPLES: Final[tuple[Any, ...]] = (
+_EXAMPLES: Final[tuple[Struct, ...]] = (
     samgr.ResolveStatusParams("logd"),
     state.PutParams("/state/shared/a", b"value"),
     state.ListResults(keys=("/state/shared/a", "/state/shared/b")),
@@ -57,11 +57,11 @@ def _run_call(data: bytes) -> None:
         return
 
 
-def _seed(example: Any) -> bytes:
+def _seed(example: Struct) -> bytes:
     return bytes([KINDS.index(type(example))]) + encode(example, LIMITS)
 
 
-def _call(example: Any) -> bytes:
+def _call(example: Struct) -> bytes:
     call = rpc.Call(9, 500, 1, 4, 0, Unread(value=example))
     return bytes([KINDS.index(type(example))]) + encode(call, LIMITS)
 
