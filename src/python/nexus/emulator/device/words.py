@@ -5,7 +5,7 @@ A device whose attributes are such words looks the same either way.
 
 from __future__ import annotations
 
-from typing import Any, Protocol  # Any: a device of whatever kind, which has `_words`.
+from typing import Protocol
 
 
 class Words(Protocol):
@@ -18,17 +18,22 @@ class Words(Protocol):
         """Write a word, a number in 0..2**64-1."""
 
 
+class Device(Protocol):
+    """A device with such a state."""
+
+    _words: Words
+
+
 class WordAt:
     """An attribute that is one of the device's `_words`."""
 
     def __init__(self, index: int) -> None:
         self._index = index
 
-    def __get__(self, device: Any, kind: type) -> int:
-        value: int = device._words[self._index]
-        return value
+    def __get__(self, device: Device, kind: type) -> int:
+        return device._words[self._index]
 
-    def __set__(self, device: Any, value: int) -> None:
+    def __set__(self, device: Device, value: int) -> None:
         device._words[self._index] = value
 
 
@@ -38,8 +43,8 @@ class FlagAt:
     def __init__(self, index: int) -> None:
         self._index = index
 
-    def __get__(self, device: Any, kind: type) -> bool:
+    def __get__(self, device: Device, kind: type) -> bool:
         return bool(device._words[self._index])
 
-    def __set__(self, device: Any, value: bool) -> None:
+    def __set__(self, device: Device, value: bool) -> None:
         device._words[self._index] = int(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import TYPE_CHECKING, Any  # Any: generated code, of its own signature.
+from typing import TYPE_CHECKING
 
 from nexus.core.record import dataclass
 from nexus.emulator.reference.state import SINK
@@ -46,7 +46,8 @@ class Entry:
     def __init__(self, block: Block) -> None:
         self.block = block
         self.length = len(block.instructions)
-        self.run: Any = None
+        # From pc to the pc behind the block, or ~k: instruction k was not executed.
+        self.run: Callable[[int], int] | None = None
 
 
 def step_operands(instruction: Decoded) -> tuple[int, int, int, int, int]:

@@ -9,7 +9,7 @@ page tables are marked, and a store to one of them empties the caches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, Literal
 
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.entry import Entry
@@ -55,7 +55,15 @@ MARK_TABLE: Final = 2
 # Contexts come and go with address spaces; a guest that never reuses one must not grow the host.
 CONTEXTS_MAX: Final = 64
 
-FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q", -1: "b", -2: "h", -4: "i"}
+FORMATS: Final[dict[int, Literal["B", "H", "I", "Q", "b", "h", "i"]]] = {
+    1: "B",
+    2: "H",
+    4: "I",
+    8: "Q",
+    -1: "b",
+    -2: "h",
+    -4: "i",
+}
 
 
 class BailError(Exception):
@@ -74,8 +82,7 @@ class PageViews(dict[int, memoryview]):
         self._format = FORMATS[size]
 
     def __missing__(self, page: int) -> memoryview:
-        cast: Any = self._mmu.page_view(page << 12, self._access).cast  # Typed for literal formats.
-        view: memoryview = cast(self._format)
+        view = self._mmu.page_view(page << 12, self._access).cast(self._format)
         self[page] = view
         return view
 
