@@ -18,7 +18,6 @@ from nexus.emulator.memory import PAGE_BYTES
 
 # The instructions with a third source.
 _FUSED: Final = frozenset(row.name for row in BASE if "rs3" in row.syntax)
-_BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 
 # A region of its own loads fewer registers; compiling the same code again costs time and space.
 _REPETITION_MAX: Final = 1.5
@@ -49,9 +48,10 @@ class Block:
         if last is None:
             return (self.end,)
         target = self.body[-1][0] + last.imm
-        if last.name in _BRANCHES:
+        semantics = semantics_of(last.name)
+        if semantics.is_conditional:
             return (target, self.end)
-        return (target,) if last.name == "jal" and last.rd == 0 else ()
+        return (target,) if semantics.is_relative and last.rd == 0 else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,14 @@ def _leaders(found: dict[int, Decoded]) -> tuple[set[int], set[int]]:
     for offset, instruction in found.items():
         after = offset + instruction.length
         target = offset + instruction.imm
-        if instruction.name in _BRANCHES or (instruction.name == "jal" and not instruction.rd):
+        semantics = semantics_of(instruction.name)
+        if semantics.is_conditional or (semantics.is_relative and not instruction.rd):
             leaders |= {after, target}
             if instruction.imm < 0:
                 entries.add(target)  # A loop, which the interpreter may be in the midst of.
-        elif instruction.name == "jal":
+        elif semantics.is_relative:
             entries |= {after, target}
-        elif instruction.name == "jalr":
+        elif semantics.is_jump:
             leaders.add(after)
             if instruction.rd:
                 entries.add(after)
