@@ -11,6 +11,7 @@ from nexus.emulator.isa.row import Compressed, Instruction
 
 # The modules that hold rows, and the one optional extension that has none.
 TABLES = (bits, compressed, floating, integer, system)
+ROWS: tuple[Instruction | Compressed, ...] = (*BASE, *COMPRESSED)
 PAGING = "sv48"
 
 

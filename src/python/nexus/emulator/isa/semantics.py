@@ -33,6 +33,9 @@ from typing import Final, get_args
 
 from nexus.emulator.isa.decode import BY_NAME
 from nexus.emulator.isa.statement import (
+    ARGUMENTS,
+    MODIFY_OPERANDS,
+    OPERANDS,
     PC_RELATIVE,
     SOURCES,
     UNROUNDED,
@@ -63,6 +66,7 @@ from nexus.emulator.isa.statement import (
     Store,
     System,
     Truth,
+    names_in,
 )
 
 # Loads: function -> (bytes, what becomes of the rest).  Stores: function -> bytes.
@@ -185,9 +189,23 @@ def parse_semantics(name: str, text: str) -> Semantics:
         SemanticsError: The text is not in the language.
     """
     try:
-        return Semantics(tuple(_statement(node) for node in ast.parse(text).body))
+        statements = tuple(_statement(node) for node in ast.parse(text).body)
+        _check_names(statements)
+        return Semantics(statements)
     except (SemanticsError, SyntaxError) as error:
         raise SemanticsError(f"row {name}: {error}") from None
+
+
+def _check_names(statements: tuple[Statement, ...]) -> None:
+    """Refuse a name that would have no value in an engine."""
+    known = set(OPERANDS)
+    for it in statements:
+        for name in names_in(it):
+            if name not in known and not (isinstance(it, Modify) and name in MODIFY_OPERANDS):
+                accepted = f"{', '.join(OPERANDS)} or a temporary that was assigned before"
+                raise SemanticsError(f"{name!r} has no value here; expected {accepted}")
+        if isinstance(it, Assign) and it.target != "rd":
+            known.add(it.target)
 
 
 def _unknown(what: str, node: ast.AST) -> SemanticsError:
@@ -275,6 +293,6 @@ def _expression(node: ast.expr) -> Expression:
     match _call(node):
         case "bit", [test]:
             return Truth(_condition(test))
-        case name, arguments if name in _FUNCTIONS:
-            return Call(_FUNCTIONS[name], tuple(_expression(argument) for argument in arguments))
+        case name, found if name in _FUNCTIONS and len(found) == ARGUMENTS[_FUNCTIONS[name]]:
+            return Call(_FUNCTIONS[name], tuple(_expression(argument) for argument in found))
     raise _unknown("expression", node)

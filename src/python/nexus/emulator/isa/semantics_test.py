@@ -63,6 +63,12 @@ def test_negative_constants_are_numbers() -> None:
         ("rd = atomic_2(rs1, rs2, old)", "atomic_2(rs1, rs2, old)"),
         ("branch(rs1 < rs2 < imm, pc)", "rs1 < rs2 < imm"),
         ("rd = (", "was never closed"),
+        ("rd = mulh(rs1)", "mulh(rs1)"),
+        ("rd = ctz(rs1, rs2)", "ctz(rs1, rs2)"),
+        ("rd = rs1 + rs4", "'rs4' has no value here"),
+        ("rd = t; t = rs1", "'t' has no value here"),
+        ("rd = rs1; jump(rd)", "'rd' has no value here"),
+        ("rd = old", "'old' has no value here"),
     ],
 )
 def test_an_unknown_form_names_its_row(text: str, quoted: str) -> None:

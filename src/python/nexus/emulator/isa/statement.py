@@ -7,7 +7,7 @@ tuples and no data classes because making twenty of those takes longer than boot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -238,6 +238,17 @@ class System(NamedTuple):
 Atomic = Reserve | Conditional | Modify
 Statement = Assign | Load | Store | Atomic | Float | Jump | Branch | Nothing | System
 
+# The operands that every statement can read, and those of the result of a `Modify`.
+OPERANDS: Final = ("rs1", "rs2", "rs3", "imm", "pc", "length")
+MODIFY_OPERANDS: Final = ("old", "source")
+
+# How many words a function takes.
+ARGUMENTS: Final[Mapping[Function, int]] = {
+    **dict.fromkeys(Function, 1),
+    **dict.fromkeys((Function.SRA, Function.MULH, Function.MULHSU, Function.MULHU), 2),
+    **dict.fromkeys((Function.DIVS, Function.DIVU, Function.REMS, Function.REMU), 2),
+}
+
 # How many sources an operation has, where it is not one, and which of them round.
 SOURCES: Final[Mapping[FloatOperation, int]] = {
     **dict.fromkeys(
@@ -262,3 +273,12 @@ UNROUNDED: Final = frozenset(
 # A target or an address that many rows share, and that engines treat specially.
 PC_RELATIVE = Binary(Operator.ADD, Name("pc"), Name("imm"))
 REGISTER_RELATIVE = Binary(Operator.ADD, Name("rs1"), Name("imm"))
+
+
+def names_in(it: object) -> Iterator[str]:
+    """The operands and temporaries that a statement or an expression reads."""
+    if isinstance(it, Name):
+        yield it.name
+    elif isinstance(it, tuple):
+        for part in it:
+            yield from names_in(part)
