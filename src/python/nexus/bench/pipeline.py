@@ -245,7 +245,9 @@ def _edited(clone: Clone) -> Figure:
     path = clone.folder / EDITED_FILE
     text, count = EDITED_TEXT.subn("127", path.read_text(encoding="utf-8"))
     if count != 1:
-        raise WrongProcessesError(f"{EDITED_FILE}: the constant to edit is not there")
+        raise WrongProcessesError(
+            f"{EDITED_FILE}: {count} places match {EDITED_TEXT.pattern!r}; expected one, to edit"
+        )
     path.write_text(text, encoding="utf-8")
     run = clone.pants("test", "::", watched=True)
     again = require_dependents_only(run.processes, concerned, len(tests))

@@ -103,7 +103,7 @@ class Clone:
         log = done.stdout.decode("utf-8", "replace")
         if done.returncode:
             raise RunFailedError(
-                f"exit {done.returncode}: pants {' '.join(arguments)}\n{log[-2000:]}"
+                f"pants {' '.join(arguments)}: exit code {done.returncode}\n{log[-2000:]}"
             )
         return seconds, log
 

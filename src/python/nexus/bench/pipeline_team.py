@@ -45,7 +45,7 @@ def span_of(processes: Sequence[PipelineProcess]) -> float:
         RunFailedError: there is none.
     """
     if not processes:
-        raise RunFailedError("no process was wanted")
+        raise RunFailedError("the run has no process that is timed; was everything cached?")
     return max(p.ended_s for p in processes) - min(p.began_s for p in processes)
 
 
@@ -119,7 +119,9 @@ class Team:
         run = place.pants("--no-pantsd", *own, "--remote-execution", *what, watched=True)
         executed = run.counter("remote_execution_success")
         if not executed or run.counter("local_execution_requests"):
-            raise RunFailedError(f"{executed} processes were executed by workers, others here")
+            raise RunFailedError(
+                f"workers executed {executed} processes, this host others; expected none"
+            )
         return run
 
 

@@ -81,9 +81,9 @@ def run(command: list[str], seconds_max: float = SECONDS_MAX) -> Cost:
     if child.returncode in _OVERDUE and not said:
         last = child.stdout.decode("utf-8", "replace")[-_SHOWN_CHARS:]
         raise ProcessFailedError(
-            f"did not end within {seconds_max:g} s, printed {last!r} last: {' '.join(command)}"
+            f"{' '.join(command)}: did not end within {seconds_max:g} s; it printed {last!r} last"
         )
     if child.returncode or not said:
-        raise ProcessFailedError(f"exit {child.returncode}: {' '.join(command)}")
+        raise ProcessFailedError(f"{' '.join(command)}: exit code {child.returncode}; expected 0")
     wall, cpu, rss = said.split()
     return Cost(float(wall), float(cpu), int(rss), child.stdout.decode("utf-8", "replace"))

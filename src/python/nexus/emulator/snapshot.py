@@ -76,7 +76,8 @@ def restore(options: MachineOptions, snapshot: bytes) -> Machine:
     size, identity, count = reader.unpack("<Q32sI")
     if identity != machine.identity:
         raise SnapshotError(
-            "snapshot: it was made of another machine: other kernel, files or slots"
+            "snapshot: it was made of a machine with another kernel, other files or other slots;"
+            " give the options of that machine"
         )
     for name, found, expected in (
         ("memory", size, machine.ram.size_bytes),
@@ -102,7 +103,9 @@ def restore(options: MachineOptions, snapshot: bytes) -> Machine:
 
 def _checked(snapshot: bytes) -> memoryview:
     if len(snapshot) < _HEADER.size:
-        raise SnapshotError(f"snapshot: {len(snapshot)} bytes, the header alone has {_HEADER.size}")
+        raise SnapshotError(
+            f"snapshot: {len(snapshot)} bytes; expected a header of {_HEADER.size}, then a machine"
+        )
     magic, version, _, digest = _HEADER.unpack_from(snapshot)
     if magic != MAGIC:
         raise SnapshotError(f"snapshot: magic {magic!r}; expected {MAGIC!r}")

@@ -230,9 +230,9 @@ def test_every_hart_keeps_its_own_number() -> None:
     ("more", "said"),
     [
         ({"ram_bytes": 2 << 20}, "memory 1048576, not 2097152"),
-        ({"fw_cfg": {"opt/a": b""}}, "other kernel, files or slots"),
-        ({"mac": b"123456"}, "other kernel, files or slots"),
-        ({"drives": [AttachedDrive(2, MemoryDrive(bytes(512)))]}, "files or slots"),
+        ({"fw_cfg": {"opt/a": b""}}, "with another kernel, other files or other slots"),
+        ({"mac": b"123456"}, "with another kernel, other files or other slots"),
+        ({"drives": [AttachedDrive(2, MemoryDrive(bytes(512)))]}, "other files or other slots"),
     ],
 )
 def test_other_machines_are_refused(more: dict[str, object], said: str) -> None:

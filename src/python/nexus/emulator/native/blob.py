@@ -20,6 +20,7 @@ FORMAT: Final = 2
 NUMBERS: Final = " or ".join(f"{it.number} ({it.name})" for it in PROCESSORS)
 
 _HEADER: Final = struct.Struct("<4sHH32s16sIIII")
+_AGAIN: Final = "build it again with this version"
 
 
 class BlobError(ValueError):
@@ -60,7 +61,10 @@ def unpack(data: bytes) -> Blob:
         BlobError: It is damaged, or was made from other sources; build it again.
     """
     if len(data) < _HEADER.size:
-        raise BlobError(f"native blob: {len(data)} bytes, the header alone has {_HEADER.size}")
+        raise BlobError(
+            f"native blob: {len(data)} bytes; expected a header of {_HEADER.size}, then code;"
+            f" {_AGAIN}"
+        )
     fields = _HEADER.unpack_from(data)
     magic, version, processor, digest, compiler, enter, fill, handlers, length = fields
     for name, value, expected in (
@@ -69,13 +73,16 @@ def unpack(data: bytes) -> Blob:
         ("length", len(data) - _HEADER.size, length),
     ):
         if value != expected:
-            raise BlobError(f"native blob: {name} {value!r}; expected {expected!r}")
+            raise BlobError(f"native blob: {name} {value!r}; expected {expected!r}; {_AGAIN}")
     made_for = numbered(processor)
     if made_for is None:
-        raise BlobError(f"native blob: processor {processor}; expected {NUMBERS}")
+        raise BlobError(f"native blob: processor {processor}; expected {NUMBERS}; {_AGAIN}")
     if digest != MADE_FROM:
-        raise BlobError("native blob: made from another instruction table, build it again")
+        raise BlobError(f"native blob: it was made from another instruction table; {_AGAIN}")
     if not (enter < length and fill < length):
-        raise BlobError(f"native blob: entries {enter}, {fill} outside its {length} bytes")
+        raise BlobError(
+            f"native blob: its entries at {enter} and {fill} are outside of its {length} bytes of"
+            f" code; {_AGAIN}"
+        )
     made_by = compiler.rstrip(b"\0").decode("ascii", "replace")
     return Blob(enter, fill, handlers, data[_HEADER.size :], made_for, made_by)

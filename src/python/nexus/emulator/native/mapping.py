@@ -80,7 +80,10 @@ class Executable:
         self.address = address_of(self._memory)
         if _mprotect()(self.address, size, _PROT_READ_EXECUTE):
             reason = os.strerror(ctypes.get_errno())
-            raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
+            raise BlobError(
+                f"native blob: this host lets no memory be executed ({reason}); use the reference"
+                " engine"
+            )
         if sync := _sync():
             sync(self.address, self.address + len(code))
 

@@ -38,6 +38,7 @@ _PAGE: Final = struct.Struct(f"<{_KEY_BYTES}s{_KEY_BYTES}sIII")
 _ENTRY: Final = struct.Struct("<II8sHHH")
 _EXTENT: Final = struct.Struct("<HH")
 _SLOT: Final = struct.Struct("<Q8s")
+_AGAIN: Final = "translate again with this version"
 
 # Two images at a time are more than any world has.
 _FILES_MAX: Final = 2
@@ -177,7 +178,7 @@ class Translations:
         middle = place + entries
         end = middle + length
         if end > len(self._body) or key_of(bytes(self._body[place:end])) != checksum:
-            raise BlobError("translations: damaged, a page's checksum is wrong")
+            raise BlobError(f"translations: damaged, a page's checksum is wrong; {_AGAIN}")
         code = Executable(bytes(self._body[middle:end]), self._processor)
         self._mapped.append(code)  # As long as machines may run it.
         return [
@@ -195,7 +196,10 @@ class Translations:
 def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
     """Check the header; return the processor that it is for, and the index."""
     if len(data) < _HEADER.size:
-        raise BlobError(f"translations: {len(data)} bytes, the header alone has {_HEADER.size}")
+        raise BlobError(
+            f"translations: {len(data)} bytes; expected a header of {_HEADER.size}, then pages;"
+            f" {_AGAIN}"
+        )
     magic, version, processor, digest, made_by, pages, checksum = _HEADER.unpack_from(data)
     for name, value, expected in (
         ("magic", magic, MAGIC),
@@ -203,17 +207,17 @@ def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
         ("compiler", made_by.rstrip(b"\0").decode("ascii", "replace"), compiler),
     ):
         if value != expected:
-            raise BlobError(f"translations: {name} {value!r}; expected {expected!r}")
+            raise BlobError(f"translations: {name} {value!r}; expected {expected!r}; {_AGAIN}")
     made_for = numbered(processor)
     if made_for is None:
-        raise BlobError(f"translations: processor {processor}; expected {NUMBERS}")
+        raise BlobError(f"translations: processor {processor}; expected {NUMBERS}; {_AGAIN}")
     if reason := refusal(made_for):
         raise BlobError(f"translations: {reason}")
     if digest != translator_digest():
-        raise BlobError("translations: made by another version, translate again")
+        raise BlobError(f"translations: they were made by another version; {_AGAIN}")
     index = data[_HEADER.size : _HEADER.size + pages * _PAGE.size]
     if _sha256(index) != checksum:
-        raise BlobError("translations: damaged, the checksum of the index is wrong")
+        raise BlobError(f"translations: damaged, the checksum of the index is wrong; {_AGAIN}")
     return made_for, index
 
 
