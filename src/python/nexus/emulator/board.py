@@ -60,7 +60,7 @@ NS_PER_S: Final = 1_000_000_000
 CONTEXT_LINES: Final = (11, 9)
 
 
-def drive_slots(has_network: bool) -> set[int]:
+def drive_slots(*, has_network: bool) -> set[int]:
     """The slots that a disk can have: those of network and entropy are theirs."""
     return {*DRIVE_SLOTS, *(() if has_network else (NET_SLOT,))}
 

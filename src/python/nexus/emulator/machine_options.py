@@ -67,7 +67,9 @@ class MachineOptions:
         if self.mac is not None and len(self.mac) != 6:
             raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
         slots = [disk.slot for disk in self.drives]
-        if len(set(slots)) < len(slots) or not set(slots) <= drive_slots(self.mac is not None):
+        if len(set(slots)) < len(slots) or not set(slots) <= drive_slots(
+            has_network=self.mac is not None
+        ):
             net = "" if self.mac is not None else f"{NET_SLOT}, "
             raise ValueError(
                 f"drives in slots {slots}: expected distinct ones of "

@@ -152,7 +152,7 @@ class Turns:
                 break
         return self._ends_at
 
-    def next_timer_ticks(self, enabled_only: bool) -> int | None:
+    def next_timer_ticks(self, *, enabled_only: bool) -> int | None:
         """The tick at which the next timer of a hart goes off; None if there is none."""
         hart = self._hart
         found = []

@@ -273,9 +273,9 @@ class RowHandler(InstructionHandler):
     """The handler of one row; one that is noting leaves a branch's way in its slot."""
 
     def __init__(
-        self, row: Instruction, length: int, is_far: bool = False, *, is_noting: bool = False
+        self, row: Instruction, length: int, *, is_far: bool = False, is_noting: bool = False
     ) -> None:
-        super().__init__(handler_name(row.name, length, is_far, is_noting=is_noting))
+        super().__init__(handler_name(row.name, length, is_far=is_far, is_noting=is_noting))
         self._is_noting = is_noting
         begin(self)
         self.instruction(row, length, is_far=is_far)
@@ -292,5 +292,8 @@ def row_handlers() -> list[RowHandler]:
             if has_near_form(row):
                 found.append(RowHandler(row, length, is_far=True))
             if semantics_of(row.name).is_conditional:
-                found += [RowHandler(row, length, far, is_noting=True) for far in (False, True)]
+                found += [
+                    RowHandler(row, length, is_far=is_far, is_noting=True)
+                    for is_far in (False, True)
+                ]
     return found

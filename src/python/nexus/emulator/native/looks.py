@@ -61,13 +61,13 @@ class Looks:
         """The host address of the access at `index`; `bail` gives a label to leave by."""
         it = body[index][1]
         wanted = reach(body, index)
-        group = self._known(wanted.is_store, base, it, size)
+        group = self._known(base, it, size, is_store=wanted.is_store)
         if group is None:
             group = self._look(it.rs1, *wanted, base, bail())
             self.groups[wanted.is_store, base] = group
         return self._f.at(group.host, it.imm - group.low)
 
-    def _known(self, is_store: bool, base: str, it: Decoded, size: int) -> Group | None:
+    def _known(self, base: str, it: Decoded, size: int, *, is_store: bool) -> Group | None:
         """A group that covers an access; a load may be in one of stores."""
         for kind in {True, is_store}:
             group = self.groups.get((kind, base))

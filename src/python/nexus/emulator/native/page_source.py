@@ -254,7 +254,7 @@ class RegionSource(RegionValues):
             self._write_back(self._way)
             go_to(self, pc, left=self._after)
 
-    def _go_on(self, offset: int, is_call: bool = False) -> None:
+    def _go_on(self, offset: int, *, is_call: bool = False) -> None:
         if is_call or offset not in self._region.blocks:
             self._leave(offset, self._after, self._way)
             return
@@ -267,7 +267,7 @@ class RegionSource(RegionValues):
             self.store("i64", self._way[number], f"%x{number}")
         self.store("i64", self._after, "%steps")
 
-    def _leave(self, offset: int, left: str, way: Way, is_own: bool = False) -> None:
+    def _leave(self, offset: int, left: str, way: Way, *, is_own: bool = False) -> None:
         """Continue at an offset with the state complete.
 
         With `is_own`, the interpreter's own handler executes that instruction, since the slot may

@@ -57,4 +57,4 @@ def own_handler(offset: int, instruction: Decoded) -> str:
     """The interpreter's handler of an instruction at an offset."""
     row = BY_NAME[instruction.name]
     is_far = has_near_form(row) and not 0 <= offset + instruction.imm < PAGE_BYTES
-    return handler_name(row.name, instruction.length, is_far)
+    return handler_name(row.name, instruction.length, is_far=is_far)

@@ -48,11 +48,11 @@ def reach(body: Body, index: int) -> Reach:
     kind = kind_of(body[index][1].name)
     assert kind is not None
     if not kind[0]:
-        found, has_store = _reach(body, index, (False, True))
+        (low, high), has_store = _reach(body, index, (False, True))
         if has_store:
-            return Reach(True, *found)
-    found, _ = _reach(body, index, (kind[0],))
-    return Reach(kind[0], *found)
+            return Reach(is_store=True, low=low, high=high)
+    (low, high), _ = _reach(body, index, (kind[0],))
+    return Reach(kind[0], low, high)
 
 
 def _reach(body: Body, index: int, kinds: tuple[bool, ...]) -> tuple[tuple[int, int], bool]:

@@ -15,7 +15,7 @@ from nexus.emulator.reference import state as s
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
 
 
-def handler_name(name: str, length: int, is_far: bool = False, *, is_noting: bool = False) -> str:
+def handler_name(name: str, length: int, *, is_far: bool = False, is_noting: bool = False) -> str:
     """The symbol of a handler."""
     noting = "_noting" if is_noting else ""
     return f"do_{name.replace('.', '_')}_{length}{'_far' if is_far else ''}{noting}"
@@ -24,7 +24,7 @@ def handler_name(name: str, length: int, is_far: bool = False, *, is_noting: boo
 def branch_handlers(*, is_noting: bool) -> list[str]:
     """The symbols of the handlers of conditional branches, in their order in the table."""
     return [
-        handler_name(row.name, length, is_far, is_noting=is_noting)
+        handler_name(row.name, length, is_far=is_far, is_noting=is_noting)
         for row in BASE
         if semantics_of(row.name).is_conditional
         for length in lengths(row.name)

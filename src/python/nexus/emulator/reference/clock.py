@@ -67,7 +67,7 @@ class ClockedMemory(MemoryAccess):
             lines |= STIP
         state[s.MIP_LINE] = lines
 
-    def next_timer_ticks(self, enabled_only: bool) -> int | None:
+    def next_timer_ticks(self, *, enabled_only: bool) -> int | None:
         """The tick at which the next timer line goes up; or changes, if not `enabled_only`."""
         state, now = self.state, self.mtime
         mask = state[s.MIE] if enabled_only else M64

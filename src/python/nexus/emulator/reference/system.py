@@ -30,9 +30,10 @@ def _illegal(name: str, **operands: int) -> TrapError:
     return TrapError(Cause.ILLEGAL_INSTRUCTION, word)
 
 
-def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) -> Callable[..., int]:
+def _csr_step(name: str, combine: Callable[[int, int], int]) -> Callable[..., int]:
     """The step function of one of the six csr instructions."""
     always_writes = name.startswith("csrrw")
+    is_immediate = name.endswith("i")
 
     def step(
         hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
@@ -43,7 +44,7 @@ def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) ->
         except IllegalCsrError:
             shown = 0 if rd == s.SINK else rd
             raise _illegal(name, rd=shown, rs1=rs1, imm=imm) from None
-        operand = rs1 if immediate else x[rs1]
+        operand = rs1 if is_immediate else x[rs1]
         old = csr.read(hart)
         if csr.by_itself:
             hart.heard_from_outside()
@@ -117,12 +118,12 @@ def _sfence_vma(
 
 
 SYSTEM_STEPS: Final[dict[str, Callable[..., int]]] = {
-    "csrrw": _csr_step("csrrw", lambda old, new: new, False),
-    "csrrs": _csr_step("csrrs", lambda old, new: old | new, False),
-    "csrrc": _csr_step("csrrc", lambda old, new: old & ~new, False),
-    "csrrwi": _csr_step("csrrwi", lambda old, new: new, True),
-    "csrrsi": _csr_step("csrrsi", lambda old, new: old | new, True),
-    "csrrci": _csr_step("csrrci", lambda old, new: old & ~new, True),
+    "csrrw": _csr_step("csrrw", lambda old, new: new),
+    "csrrs": _csr_step("csrrs", lambda old, new: old | new),
+    "csrrc": _csr_step("csrrc", lambda old, new: old & ~new),
+    "csrrwi": _csr_step("csrrwi", lambda old, new: new),
+    "csrrsi": _csr_step("csrrsi", lambda old, new: old | new),
+    "csrrci": _csr_step("csrrci", lambda old, new: old & ~new),
     "ecall": _ecall,
     "ebreak": _ebreak,
     "mret": _mret,
