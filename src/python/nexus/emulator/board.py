@@ -50,6 +50,7 @@ DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # For disks without a chosen slot.
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000
+CLINT_BYTES: Final = 0x1_0000
 UART_IRQ: Final = 10
 RTC_IRQ: Final = 11
 # Where the clock begins unless an option says: 2026-01-01 00:00 UTC.

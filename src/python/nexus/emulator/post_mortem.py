@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.emulator.cause_names import MODES, describe_cause, interrupt_name
 from nexus.emulator.inspect import doing, read_csr, read_memory
-from nexus.emulator.isa.operand import REGISTER_NAMES
+from nexus.emulator.isa.operand import CSR_NUMBERS, REGISTER_NAMES
 from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import Trap, TrapLoop
@@ -25,6 +25,8 @@ _CALLS_MAX: Final = 16
 _MTIE, _STIE = 1 << 7, 1 << 5
 _RA, _FP = 1, 8
 _NS_PER_MS: Final = 1_000_000
+# The csrs that say how a hart is set.
+_SHOWN_CSRS: Final = ("mstatus", "mie", "mip", "satp", "mtvec", "stvec")
 # The opcodes of loads, stores and arithmetic on floating-point numbers.
 _FLOATING_POINT: Final = frozenset((0x07, 0x27, 0x43, 0x47, 0x4B, 0x4F, 0x53))
 _COMPRESSED_FLOATING_POINT: Final = frozenset(((0, 1), (0, 5), (2, 1), (2, 5)))
@@ -139,10 +141,7 @@ def _registers(machine: Machine) -> list[str]:
     """All registers, four a line, and the csrs that say how the hart is set."""
     words = [f"{REGISTER_NAMES[n]:>4} {machine.register(n):016x}" for n in range(32)]
     lines = ["  ".join(words[start : start + 4]) for start in range(0, 32, 4)]
-    csrs = (("mstatus", 0x300), ("mie", 0x304), ("mip", 0x344), ("satp", 0x180))
-    shown = [f"{name} {read_csr(machine.hart, number) or 0:#x}" for name, number in csrs]
-    vectors = (("mtvec", 0x305), ("stvec", 0x105))
-    shown += [f"{name} {read_csr(machine.hart, number) or 0:#x}" for name, number in vectors]
+    shown = [f"{name} {read_csr(machine.hart, CSR_NUMBERS[name]) or 0:#x}" for name in _SHOWN_CSRS]
     return [*lines, "  ".join(shown)]
 
 

@@ -258,6 +258,6 @@ def _plic(options: BoardOptions) -> Node:
 
 
 def _clint(options: BoardOptions) -> Node:
-    node = _device("clint", board.CLINT_BASE, 0x1_0000, ("sifive,clint0", "riscv,clint0"))
+    node = _device("clint", board.CLINT_BASE, board.CLINT_BYTES, ("sifive,clint0", "riscv,clint0"))
     node.properties["interrupts-extended"] = options.lines(_LOCAL)
     return node

@@ -12,7 +12,8 @@ TIMER_OFFSET: Final = 0x4000
 TIMER_BYTES: Final = 0x8000
 
 _MSIP: Final = 3
-_MTIME: Final = 0x7FF8
+MTIME_OFFSET: Final = 0xBFF8
+_MTIME: Final = MTIME_OFFSET - TIMER_OFFSET
 
 
 class Clock(Protocol):

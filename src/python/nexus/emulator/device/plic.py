@@ -16,11 +16,14 @@ SOURCES: Final = 96  # Including source 0, which does not exist.
 CONTEXTS: Final = 2  # The contexts of one hart.
 PRIORITY_MAX: Final = 7
 
-_PENDING: Final = 0x1000
-_ENABLE: Final = 0x2000
-_ENABLE_STRIDE: Final = 0x80
-_CONTEXT: Final = 0x20_0000
-_CONTEXT_STRIDE: Final = 0x1000
+# The registers: a priority a source from 0 on, then bit sets, then a threshold a context and behind
+# it the register that claims and completes.
+PENDING_OFFSET: Final = 0x1000
+ENABLED_OFFSET: Final = 0x2000
+ENABLED_SHIFT: Final = 7  # From one context's bit set to the next.
+CONTEXT_OFFSET: Final = 0x20_0000
+CONTEXT_SHIFT: Final = 12
+CLAIM_OFFSET: Final = 4  # Within those of a context.
 _BITS: Final = (1 << SOURCES) - 2  # Bit 0 is hardwired to zero.
 
 # The state as words, so that an engine can serve registers itself: bit sets of 32 sources a word,
@@ -139,42 +142,42 @@ class Plic:
 
     def read(self, offset: int, size: int) -> int:
         """Read a 32-bit register; reading `claim` takes the interrupt."""
-        if offset < _PENDING:
+        if offset < PENDING_OFFSET:
             source = offset // 4
             return self.words[PRIORITIES + source] if source < SOURCES else 0
-        if offset < _ENABLE:
+        if offset < ENABLED_OFFSET:
             pending: int = self._pending
-            return pending >> 8 * (offset - _PENDING) & 0xFFFF_FFFF
-        if offset < _CONTEXT:
-            context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
+            return pending >> 8 * (offset - PENDING_OFFSET) & 0xFFFF_FFFF
+        if offset < CONTEXT_OFFSET:
+            context, byte = divmod(offset - ENABLED_OFFSET, 1 << ENABLED_SHIFT)
             return (
                 self._enabled_of(context) >> 8 * byte & 0xFFFF_FFFF
                 if context < self._contexts
                 else 0
             )
-        context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
+        context, register = divmod(offset - CONTEXT_OFFSET, 1 << CONTEXT_SHIFT)
         if context >= self._contexts:
             return 0
         if register == 0:
             return self.words[_threshold_at(context)]
-        return self._claim(context) if register == 4 else 0
+        return self._claim(context) if register == CLAIM_OFFSET else 0
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Write a 32-bit register; writing `claim` completes an interrupt."""
-        if offset < _PENDING:
+        if offset < PENDING_OFFSET:
             if 0 < offset // 4 < SOURCES:
                 self.words[PRIORITIES + offset // 4] = value & PRIORITY_MAX
-        elif _ENABLE <= offset < _CONTEXT:
-            context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
+        elif ENABLED_OFFSET <= offset < CONTEXT_OFFSET:
+            context, byte = divmod(offset - ENABLED_OFFSET, 1 << ENABLED_SHIFT)
             if context < self._contexts:
                 mask = 0xFFFF_FFFF << 8 * byte
                 merged = self._enabled_of(context) & ~mask | value << 8 * byte
                 self._enable(context, merged & _BITS)
-        elif offset >= _CONTEXT:
-            context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
+        elif offset >= CONTEXT_OFFSET:
+            context, register = divmod(offset - CONTEXT_OFFSET, 1 << CONTEXT_SHIFT)
             if context < self._contexts and register == 0:
                 self.words[_threshold_at(context)] = value & PRIORITY_MAX
-            elif context < self._contexts and register == 4:
+            elif context < self._contexts and register == CLAIM_OFFSET:
                 self._complete(context, value)
         self._update()
 

@@ -91,7 +91,7 @@ CSR_NAMES: Final = {
     0xF15: "mconfigptr",
     0x7A0: "tselect",
 }
-_CSRS: Final = {name: number for number, name in CSR_NAMES.items()}
+CSR_NUMBERS: Final = {name: number for number, name in CSR_NAMES.items()}
 
 _OFFSET: Final = re.compile(r"(.*)\((\w+)\)")
 
@@ -123,7 +123,7 @@ def parse(kind: str, text: str, symbols: dict[str, int], pc: int) -> dict[str, i
     if kind == "zimm":
         return {"rs1": number(text, symbols)}
     if kind == "csr":
-        return {"imm": _CSRS[text] if text in _CSRS else number(text, symbols)}
+        return {"imm": CSR_NUMBERS[text] if text in CSR_NUMBERS else number(text, symbols)}
     if kind == "target":
         return {"imm": number(text, symbols) - pc}
     if kind == "upper":

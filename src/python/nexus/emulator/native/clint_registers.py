@@ -18,16 +18,16 @@ def load_clint():
     if length < 4:
         become(ask_to_load)
     shift = (offset & 4) << 3
-    if offset & ~7 == 0xbff8:
+    if offset & ~7 == CLINT_MTIME_OFFSET:
         state[RESULT] = cut(clock(left) >> shift, length)
         become(finish_load)
-    if offset < 0x4000:
+    if offset < CLINT_TIMER_OFFSET:
         words = hart_words(offset >> 2)
         if length != 4 or words == 0:
             become(ask_to_load)
         state[RESULT] = u64[words + 8 * MIP_LINE] >> 3 & 1
         become(finish_load)
-    words = hart_words(offset - 0x4000 >> 3)
+    words = hart_words(offset - CLINT_TIMER_OFFSET >> 3)
     if words == 0:
         become(ask_to_load)
     state[RESULT] = cut(u64[words + 8 * MTIMECMP] >> shift, length)
@@ -40,7 +40,7 @@ def store_clint():
     if length < 4:
         become(ask_to_store)
     next_pc = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
-    if offset < 0x4000:
+    if offset < CLINT_TIMER_OFFSET:
         words = hart_words(offset >> 2)
         if length != 4 or words == 0:
             become(ask_to_store)
@@ -48,7 +48,7 @@ def store_clint():
         state[PC] = next_pc
         left -= 1
         become(attend)
-    number = offset - 0x4000 >> 3
+    number = offset - CLINT_TIMER_OFFSET >> 3
     words = hart_words(number)
     if words == 0 or clock(left) >= TIMER_NEVER - CLOCK_NEAR:
         become(ask_to_store)

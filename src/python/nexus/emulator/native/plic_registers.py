@@ -50,26 +50,26 @@ def plic_update():
     return 0
 
 def plic_read(offset):
-    if offset < 0x1000:
+    if offset < PLIC_PENDING_OFFSET:
         if offset >= 4 * PLIC_SOURCES:
             return 0
         return state[PLIC + PLIC_PRIORITIES + (offset >> 2)]
-    if offset < 0x2000:
-        if offset >= 0x1000 + 4 * PLIC_GROUPS:
+    if offset < PLIC_ENABLED_OFFSET:
+        if offset >= PLIC_PENDING_OFFSET + 4 * PLIC_GROUPS:
             return 0
-        return state[PLIC + PLIC_PENDING + (offset - 0x1000 >> 2)]
-    if offset < 0x200000:
-        context = offset - 0x2000 >> 7
+        return state[PLIC + PLIC_PENDING + (offset - PLIC_PENDING_OFFSET >> 2)]
+    if offset < PLIC_CONTEXT_OFFSET:
+        context = offset - PLIC_ENABLED_OFFSET >> PLIC_ENABLED_SHIFT
         group = offset >> 2 & 31
         if context >= PLIC_CONTEXTS or group >= PLIC_GROUPS:
             return 0
         return state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group]
-    context = offset - 0x200000 >> 12
+    context = offset - PLIC_CONTEXT_OFFSET >> PLIC_CONTEXT_SHIFT
     if context >= PLIC_CONTEXTS:
         return 0
     if offset & 0xfff == 0:
         return state[PLIC + PLIC_THRESHOLDS + context]
-    if offset & 0xfff != 4:
+    if offset & 0xfff != PLIC_CLAIM_OFFSET:
         return 0
     source = plic_best(context, 0)
     if source:
@@ -80,20 +80,20 @@ def plic_read(offset):
     return source
 
 def plic_write(offset, value):
-    if offset < 0x1000:
+    if offset < PLIC_PENDING_OFFSET:
         if offset >= 4 and offset < 4 * PLIC_SOURCES:
             state[PLIC + PLIC_PRIORITIES + (offset >> 2)] = value & PLIC_PRIORITY_MAX
-    elif offset < 0x200000:
-        context = offset - 0x2000 >> 7
+    elif offset < PLIC_CONTEXT_OFFSET:
+        context = offset - PLIC_ENABLED_OFFSET >> PLIC_ENABLED_SHIFT
         group = offset >> 2 & 31
-        if offset >= 0x2000 and context < PLIC_CONTEXTS and group < PLIC_GROUPS:
+        if offset >= PLIC_ENABLED_OFFSET and context < PLIC_CONTEXTS and group < PLIC_GROUPS:
             enabled = value & ~1 if group == 0 else value
             state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group] = enabled
     else:
-        context = offset - 0x200000 >> 12
+        context = offset - PLIC_CONTEXT_OFFSET >> PLIC_CONTEXT_SHIFT
         if context < PLIC_CONTEXTS and offset & 0xfff == 0:
             state[PLIC + PLIC_THRESHOLDS + context] = value & PLIC_PRIORITY_MAX
-        elif context < PLIC_CONTEXTS and offset & 0xfff == 4:
+        elif context < PLIC_CONTEXTS and offset & 0xfff == PLIC_CLAIM_OFFSET:
             plic_complete(context, value)
     plic_update()
     return 0

@@ -24,7 +24,7 @@ def load_device():
         become(ask_to_load)
     if physical - UART_BASE < 8:
         become(load_uart)
-    if physical - CLINT_BASE < 0x10000:
+    if physical - CLINT_BASE < CLINT_BYTES:
         become(load_clint)
     if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
         state[RESULT] = plic_read(physical - PLIC_BASE)
@@ -65,7 +65,7 @@ def store_device():
     value = state[u8[slot + SLOT_RS2]]
     if physical - UART_BASE <= UART_REGISTER_IER:
         become(store_uart)
-    if physical - CLINT_BASE < 0x10000:
+    if physical - CLINT_BASE < CLINT_BYTES:
         become(store_clint)
     if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
         plic_write(physical - PLIC_BASE, value & 0xffffffff)
