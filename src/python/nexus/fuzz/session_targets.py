@@ -1,8 +1,8 @@
 """The session core against a peer that says anything, from the first byte to sealed frames.
 
 A connected pair gets the input deep: a script may disturb one piece of the handshake, or finish
-it and have the peer seal whatever it likes.  `receive` has no error of its own to raise: what is
-wrong ends the session.
+it and have the peer seal any bytes.  `receive` has no error of its own to raise: what is wrong ends
+the session.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Locks on disk images: one writer, or any number of readers, whatever program they belong to.
 
 Our own programs lock with `flock`.  QEMU locks single bytes of an image with open file description
-locks (its source: block/file-posix.c): byte 100 + n says "I use permission n", 200 + n says "nobody
-else may".  We do the same, so that a QEMU that was started by hand is noticed, and notices us.
+locks (its source: block/file-posix.c): byte 100 + n says "I use permission n", 200 + n says "others
+may not".  We do the same, so that a QEMU that was started by hand is noticed, and notices us.
 """
 
 from __future__ import annotations

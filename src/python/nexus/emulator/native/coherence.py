@@ -82,7 +82,7 @@ def mark_code(offset, length):
     return 0
 
 def drop_banks():
-    # Make every bank belong to nobody.
+    # Take every bank from its context.
     key = 0
     while key < 2 * BANK_COUNT:
         state[KEYS + key] = NO_CONTEXT

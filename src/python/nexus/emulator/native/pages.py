@@ -64,7 +64,7 @@ def announce():
     leave()
 
 def undecoded():
-    # A slot that nobody has executed yet.
+    # A slot that has not been executed yet.
     if lts(left, 1):
         become(out_of_steps)
     place = slot - page >> 3
@@ -130,7 +130,7 @@ def cross():
     go(pc())
 
 def after_trap():
-    # The reference looks at long chains of traps, and reports traps if somebody listens: then the
+    # The reference looks at long chains of traps, and reports traps to an observer: with one, the
     # trap has not been entered, and the reference executes the instruction.
     if unlikely(state[REPORTS]):
         become(unseen)

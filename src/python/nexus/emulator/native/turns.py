@@ -51,7 +51,7 @@ def do_wfi():
 
 _ROUTINES: Final = """
 def next_slice(left):
-    # Give the turn to whoever has it now, with so many steps left of what was to be executed.
+    # Give the turn to the hart that has it now, this one or another; `left` steps remain.
     #
     # Returns for how many steps; 0 if the machine has to look, and then nothing has changed.
     turns = state[TURNS]
