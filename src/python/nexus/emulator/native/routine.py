@@ -31,7 +31,7 @@ from typing import Final
 
 from nexus.emulator.native.ir import Function, Handler
 from nexus.emulator.native.lookup import go_to
-from nexus.emulator.native.routine_value import BINARY, Constants, Values
+from nexus.emulator.native.routine_value import BINARY, Constants, RoutineError, Values, unknown
 
 _HANDLER_VARIABLES: Final = ("bank", "slot", "left", "page")
 
@@ -67,15 +67,15 @@ class _Compiler(Values):
 
     def _body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
-            assert self._is_open, f"line {statement.lineno} is never reached"
+            if not self._is_open:
+                raise RoutineError(f"{ast.unparse(statement)!r} is never reached")
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign(targets=[target], value=value):
                 self._assign(target, self._value(value))
-            case ast.AugAssign(target=target, op=op, value=value):
-                assert isinstance(target, ast.Name | ast.Subscript)
+            case ast.AugAssign(target=target, op=op, value=value) if type(op) in BINARY:
                 old = self._value(ast.parse(ast.unparse(target), mode="eval").body)
                 self._assign(target, self._f.op(BINARY[type(op)], old, self._value(value)))
             case ast.If():
@@ -96,13 +96,14 @@ class _Compiler(Values):
             case ast.Expr(value=ast.Constant()):
                 pass  # The docstring.
             case _:
-                raise AssertionError(ast.unparse(node))
+                raise unknown("statement", node)
 
     def _assign(self, target: ast.expr, value: str) -> None:
         if isinstance(target, ast.Name):
             self._f.store("i64", value, f"%v_{target.id}")
             return
-        assert isinstance(target, ast.Subscript), ast.unparse(target)
+        if not isinstance(target, ast.Subscript):
+            raise unknown("target", target)
         kind, address = self._place(target)
         if kind != "i64":
             value = self._f.value(f"trunc i64 {value} to {kind}")
@@ -177,22 +178,32 @@ def _definitions(text: str) -> Iterator[ast.FunctionDef]:
         yield node
 
 
+def _compile(tree: ast.FunctionDef, function: Function, constants: Constants) -> str:
+    try:
+        _Compiler(tree, function, constants)
+    except RoutineError as error:
+        raise RoutineError(f"routine {tree.name}: {error}") from None
+    return function.text()
+
+
 def routines(text: str, constants: Constants) -> list[str]:
-    """Compile functions that other code calls; each has the state as its first parameter."""
+    """Compile functions that other code calls; each has the state as its first parameter.
+
+    Raises:
+        RoutineError: One of them is not in the language.
+    """
     found = []
     for tree in _definitions(text):
         names = [f"i64 %p_{argument.arg}" for argument in tree.args.args]
         function = Function(f"i64 @{tree.name}({', '.join(['ptr %st', *names])})")
-        _Compiler(tree, function, constants)
-        found.append(function.text())
+        found.append(_compile(tree, function, constants))
     return found
 
 
 def handlers(text: str, constants: Constants) -> dict[str, str]:
-    """Compile handlers: name and text of each."""
-    found = {}
-    for tree in _definitions(text):
-        handler = Handler(tree.name)
-        _Compiler(tree, handler, constants)
-        found[tree.name] = handler.text()
-    return found
+    """Compile handlers: name and text of each.
+
+    Raises:
+        RoutineError: One of them is not in the language.
+    """
+    return {tree.name: _compile(tree, Handler(tree.name), constants) for tree in _definitions(text)}

@@ -36,6 +36,15 @@ _HINTS: Final = {"likely": LIKELY, "unlikely": UNLIKELY}
 Constants = Mapping[str, int]
 
 
+class RoutineError(ValueError):
+    """A routine is not in the language: our own mistake, found when the engine is generated."""
+
+
+def unknown(what: str, node: ast.AST) -> RoutineError:
+    """Quote a part that is not in the language; `routine.py` adds the name of the routine."""
+    return RoutineError(f"{ast.unparse(node)!r} is unknown; expected a form of {what}")
+
+
 class Values:
     """Compiles conditions and values into `function`."""
 
@@ -66,7 +75,7 @@ class Values:
 
     def _truth(self, node: ast.expr) -> str:
         match node:
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
                 return self._f.compare(_COMPARE[type(op)], self._value(left), self._value(right))
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _SIGNED:
                 return self._f.compare(_SIGNED[name], self._value(left), self._value(right))
@@ -78,20 +87,22 @@ class Values:
         match node:
             case ast.Name(id=name) if name in self._variables:
                 return self._load(name)
-            case ast.Name(id=name):
+            case ast.Name(id=name) if name in self._constants:
                 return str(_signed(self._constants[name]))
+            case ast.Name(id=name):
+                raise RoutineError(f"{name!r} is neither a variable of it nor a constant")
             case ast.Constant(value=int(value)):
                 return str(_signed(value))
             case ast.UnaryOp(op=ast.Invert(), operand=operand):
                 return self._f.op("xor", self._value(operand), -1)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._f.op("sub", 0, self._value(operand))
-            case ast.BinOp(left=left, op=op, right=right):
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
                 return self._f.op(BINARY[type(op)], self._value(left), self._value(right))
             case ast.IfExp(test=test, body=body, orelse=other):
                 chosen, yes, no = self._truth(test), self._value(body), self._value(other)
                 return self._f.value(f"select i1 {chosen}, i64 {yes}, i64 {no}")
-            case ast.Compare():
+            case ast.Compare(ops=[op]) if type(op) in _COMPARE:
                 return self._f.value(f"zext i1 {self._truth(node)} to i64")
             case ast.Subscript():
                 kind, address = self._place(node)
@@ -99,18 +110,20 @@ class Values:
                 return loaded if kind == "i64" else self._f.value(f"zext {kind} {loaded} to i64")
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return self._call(name, arguments)
-        raise AssertionError(ast.unparse(node))
+        raise unknown("value", node)
 
     def _load(self, name: str) -> str:
         return self._f.load("i64", f"%v_{name}")
 
     def _place(self, node: ast.Subscript) -> tuple[str, str]:
         """Type and address of a state word or of host memory."""
-        assert isinstance(node.value, ast.Name)
-        index = self._value(node.slice)
-        if node.value.id == "state":
-            return "i64", self._f.value(f"getelementptr i64, ptr %st, i64 {index}")
-        return _MEMORY[node.value.id], self._f.pointer(index)
+        match node.value:
+            case ast.Name(id="state"):
+                index = self._value(node.slice)
+                return "i64", self._f.value(f"getelementptr i64, ptr %st, i64 {index}")
+            case ast.Name(id=name) if name in _MEMORY:
+                return _MEMORY[name], self._f.pointer(self._value(node.slice))
+        raise unknown("memory", node)
 
     def _call(self, name: str, arguments: list[ast.expr]) -> str:
         if name == "symbol":
