@@ -13,6 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+# Offsets of fields of the file's header.
+_E_MACHINE: Final = 18
+_E_SHOFF: Final = 40
+_E_SHNUM: Final = 60
 _SECTION: Final = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _RELA: Final = struct.Struct("<QQq")
@@ -30,6 +34,26 @@ R_AARCH64_JUMP26, R_AARCH64_CALL26 = 282, 283
 
 # A page for relocations.  Code is mapped at the start of one, whatever pages a host has.
 _PAGE_BYTES: Final = 4096
+
+
+class _Section(NamedTuple):
+    """A section's header, in the order of its fields in the file."""
+
+    name: int
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int  # The section of names, where this one has symbols.
+    info: int  # The section that is changed, where this one has relocations.
+    alignment: int
+    entry_bytes: int
+
+    def entries(self, layout: struct.Struct) -> range:
+        """The offsets of what is in it, each of this layout."""
+        return range(self.offset, self.offset + self.size, layout.size)
+
 
 _Distance = Callable[[int, int], int]  # From a place to a target, both from the code's start.
 
@@ -98,34 +122,35 @@ def flatten(image: bytes) -> Flat:
     Raises:
         FlattenError: It needs something that is not in it.
     """
-    (table,) = struct.unpack_from("<Q", image, 40)
-    (count,) = struct.unpack_from("<H", image, 60)
-    sections = [_SECTION.unpack_from(image, table + 64 * i) for i in range(count)]
+    (table,) = struct.unpack_from("<Q", image, _E_SHOFF)
+    (count,) = struct.unpack_from("<H", image, _E_SHNUM)
+    starts = range(table, table + count * _SECTION.size, _SECTION.size)
+    sections = [_Section(*_SECTION.unpack_from(image, start)) for start in starts]
     code = bytearray()
     places: dict[int, int] = {}
-    for index, section in enumerate(sections):
-        _, kind, flags, _, offset, size, _, _, alignment, _ = section
-        if kind in (SHT_PROGBITS, SHT_NOBITS) and flags & SHF_ALLOC:
-            code += bytes(-len(code) % max(alignment, 1))
+    for index, it in enumerate(sections):
+        if it.kind in (SHT_PROGBITS, SHT_NOBITS) and it.flags & SHF_ALLOC:
+            code += bytes(-len(code) % max(it.alignment, 1))
             places[index] = len(code)
-            code += image[offset : offset + size] if kind == SHT_PROGBITS else bytes(size)
+            is_stored = it.kind == SHT_PROGBITS
+            code += image[it.offset : it.offset + it.size] if is_stored else bytes(it.size)
     values, names = _symbols(image, sections, places)
-    for section in sections:
-        if section[1] == SHT_RELA and section[7] in places:
-            _relocate(code, places[section[7]], image, section, values)
+    for it in sections:
+        if it.kind == SHT_RELA and it.info in places:
+            _relocate(code, places[it.info], image, it, values)
     return Flat(bytes(code), names)
 
 
 def _symbols(
-    image: bytes, sections: list[tuple[int, ...]], places: dict[int, int]
+    image: bytes, sections: list[_Section], places: dict[int, int]
 ) -> tuple[list[int | None], dict[str, int]]:
     values: list[int | None] = []
     names: dict[str, int] = {}
     for section in sections:
-        if section[1] != SHT_SYMTAB:
+        if section.kind != SHT_SYMTAB:
             continue
-        strings = sections[section[6]][4]
-        for start in range(section[4], section[4] + section[5], _SYMBOL.size):
+        strings = sections[section.link].offset
+        for start in section.entries(_SYMBOL):
             name, _, _, index, value, _ = _SYMBOL.unpack_from(image, start)
             place = places.get(index)
             values.append(None if place is None else place + value)
@@ -136,16 +161,19 @@ def _symbols(
 
 
 def _relocate(
-    code: bytearray, base: int, image: bytes, section: tuple[int, ...], values: list[int | None]
+    code: bytearray, base: int, image: bytes, section: _Section, values: list[int | None]
 ) -> None:
-    (machine,) = struct.unpack_from("<H", image, 18)
-    for start in range(section[4], section[4] + section[5], _RELA.size):
+    (machine,) = struct.unpack_from("<H", image, _E_MACHINE)
+    for start in section.entries(_RELA):
         offset, info, addend = _RELA.unpack_from(image, start)
         target = values[info >> 32]
         kind = info & 0xFFFF_FFFF
         field = _FIELDS.get((machine, kind))
         if field is None or target is None:
-            raise FlattenError(f"relocation of type {kind} at {offset:#x} cannot be resolved")
+            raise FlattenError(
+                f"relocation of type {kind} at {offset:#x} cannot be resolved; expected one of a"
+                " distance within the object"
+            )
         place = base + offset
         _fill(code, place, field, field.distance(place, target + addend))
 
