@@ -36,9 +36,6 @@ def test_every_half_word_is_an_instruction_or_illegal() -> None:
         assert found.name in BY_NAME
 
 
-ROWS: tuple[Instruction | Compressed, ...] = (*BASE, *COMPRESSED)
-
-
 def test_every_row_of_the_tables_is_decoded() -> None:
     tuples = [
         value for table in TABLES for value in vars(table).values() if isinstance(value, tuple)
