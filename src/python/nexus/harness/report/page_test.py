@@ -91,25 +91,13 @@ def test_a_page_is_well_formed_and_needs_no_network() -> None:
 
 
 def test_what_a_guest_prints_is_text() -> None:
-    plain = Tags(
-        render(
-            summary(outcome="time-budget", first_missing_marker="x"),
-            [console(1, "x")],
-            {"A": b"x\n"},
-            [],
-            ["x"],
-        )
-    )
-    page = render(
-        summary(
-            outcome="time-budget", message=PLANTED, world=PLANTED, first_missing_marker=PLANTED
-        ),
-        [console(1, PLANTED)],
-        {"A": PLANTED.encode() + b"\n\x1b[2J\xff\n"},
-        [],
-        [PLANTED],
-    )
-    planted = Tags(page)
+    def page_of(text: str) -> str:
+        run = summary(outcome="time-budget", message=text, world=text, first_missing_marker=text)
+        consoles = {"A": text.encode() + b"\n\x1b[2J\xff\n"}
+        return render(run, [console(1, text)], consoles, [], [text])
+
+    page = page_of(PLANTED)
+    plain, planted = Tags(page_of("x")), Tags(page)
     assert planted.open == []
     assert planted.count == plain.count
     assert plain.count["script"] == 2
