@@ -161,7 +161,7 @@ def test_reject_remote_oversized_remote_request() -> None:
     # 257 bytes: one more than a request may carry, and well within a session message.
     frame = bytearray(Request(1, 9, 1000, RESOLVE.ljust(256, b"x")).encode())
     frame[2:4] = (257).to_bytes(2, "little")
-    served.pair.a._seal(bytes(frame) + b"x")
+    served.pair.a._frames.seal(bytes(frame) + b"x")
     served.serve()
     assert served.reached == []
     assert responses(served) == [Response(Status.REFUSED, 9)]
@@ -184,7 +184,7 @@ CALLS: list[tuple[str, Callable[[NodeB], object], str]] = [
     ),
     (
         "malformed",
-        lambda s: s.pair.a._seal(b"\x01\x01junk"),
+        lambda s: s.pair.a._frames.seal(b"\x01\x01junk"),
         "outcome=denied-malformed peer=node-a service=- op=-",
     ),
 ]

@@ -18,45 +18,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.contract import bus as contract
-from nexus.dsoftbus.noise import TAG_BYTES, Handshake, Role, Transport
+from nexus.dsoftbus.noise import TAG_BYTES, Role
 from nexus.dsoftbus.outbox import Outbox, Piece
 from nexus.dsoftbus.session_events import (
     Absorbed,
     Event,
     Identity,
-    Proven,
     Ready,
     Received,
     Refusal,
     Refused,
 )
+from nexus.dsoftbus.session_frames import SealedFrames
+from nexus.dsoftbus.session_handshake import PROLOGUE as PROLOGUE
+from nexus.dsoftbus.session_handshake import SessionHandshake, role_of
 from nexus.dsoftbus.session_timers import Due, Timers
-from nexus.dsoftbus.transitions import (
-    DEVICE_ID_BYTES_MAX,
-    EXPECTED,
-    MESSAGE_BYTES_MAX,
-    TRANSITIONS,
-    State,
-    Step,
-)
+from nexus.dsoftbus.transitions import EXPECTED, MESSAGE_BYTES_MAX, TRANSITIONS, State, Step
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
-from nexus.wire.stream import LENGTH_BYTES, MessageReader
-
-PROLOGUE: Final = contract.PROLOGUE
+from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Request
+from nexus.wire.stream import MessageReader
 
 # Sixteen of the largest messages: a peer has that much before we look, we have that much before
 # the edge writes.  A well-behaved peer has one request outstanding.
 BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
-
-# Frames up to this are copied at once; of longer ones, most have only their data copied.
-_VIEWED_LEAST: Final = 1024
-
-_KEEPALIVE: Final = (bytes([Type.PING]), bytes([Type.PONG]))
-
-
-_ABSORBED: Final = Absorbed()
 
 
 class Session:
@@ -79,31 +63,18 @@ class Session:
             frame_bytes_max: The longest plaintext that we accept.
             room: Where frames are opened, as long as the longest; several sessions may share it.
         """
-        own_id = identity.device_id.encode()
-        if not 1 <= len(own_id) <= DEVICE_ID_BYTES_MAX:
-            raise LocalProtocolError(Reason.DEVICE_ID_LENGTH, f"{len(own_id)}")
-        self.role = Role.RESPONDER if pinned is None else Role.INITIATOR
+        self.role = role_of(pinned)
         self.state = State.IDLE
         self.peer_id: str | None = None
-        self._own_id = own_id
-        self._handshake: Handshake | None = Handshake(
-            self.role,
-            prologue=PROLOGUE,
-            static_secret=identity.static_secret,
-            ephemeral_secret=identity.ephemeral_secret,
-            remote_static=pinned,
-        )
-        self._transport: Transport | None = None
         self._message_bytes_max = frame_bytes_max + TAG_BYTES
         self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
         self._reader = MessageReader(self._message_bytes_max)
-        self._room = room
         self._outbox = Outbox()
+        self._handshake: SessionHandshake | None = SessionHandshake(identity, pinned, self._outbox)
         self._waiting: bytes | Absorbed | None = None  # The frame that made a dialler ready.
         self._correlation = 0
-        self.pong_nonce = 0  # The nonce of the last ping that was answered.
-        self._ping_nonce = 0
         self._timers = Timers(now_ns)
+        self._frames = SealedFrames(self._outbox, self._timers, self._backlog_bytes_max, room)
 
     @classmethod
     def dial(
@@ -117,7 +88,7 @@ class Session:
         """Begin as the dialler; message 1 is in the output at once."""
         session = cls(identity, pinned, now_ns, frame_bytes_max, room)
         session._move(Step.DIAL)
-        session._write_handshake(b"")
+        session._shaking.dial()
         return session
 
     @classmethod
@@ -134,9 +105,12 @@ class Session:
     @property
     def handshake_hash(self) -> bytes:
         """The hash of the handshake, which no other session has; only after `admit`."""
-        if self._transport is None:
-            raise LocalProtocolError(Reason.STATE, "no session yet")
-        return self._transport.handshake_hash
+        return self._frames.handshake_hash
+
+    @property
+    def pong_nonce(self) -> int:
+        """The nonce of the last ping that was answered."""
+        return self._frames.pong_nonce
 
     def receive(self, data: bytes | memoryview, now_ns: int) -> list[Event]:
         """Take bytes from the connection; return all that happened, in order.
@@ -171,7 +145,7 @@ class Session:
             message = self._reader.next_message(TAG_BYTES, self._message_bytes_max)
             if message is None:
                 return None
-            return self._open(message, now_ns)
+            return self._frames.open(message, now_ns)
         except RemoteProtocolError as exc:
             return self._refuse(self._name_refusal(exc.reason))
 
@@ -196,15 +170,12 @@ class Session:
             runs: Whether to go on with the bytes that waited for it; else `take` does.
         """
         self._move(Step.ADMIT)
-        assert self._handshake is not None, "proven without a handshake"
-        if self.role is Role.INITIATOR:
-            self._write_handshake(self._own_id)
-        self._transport = self._handshake.into_transport()
+        self._frames.begin(self._shaking.finish())
         self._handshake = None
         self._timers.admit(now_ns)
         events: list[Event] = []
         if self.role is Role.INITIATOR:
-            self._ping()
+            self._frames.ping()
         else:
             events.append(self._ready())
         return events + self._run(now_ns) if runs else events
@@ -217,7 +188,7 @@ class Session:
         """Seal a frame that is encoded already."""
         if self.state is not State.READY:
             self._move(Step.SEND)  # Which says what is wrong.
-        self._seal(frame)
+        self._frames.seal(frame)
 
     def request(self, service: int, payload: bytes, deadline_ms: int) -> int:
         """Send a gateway request; return its correlation id."""
@@ -228,8 +199,7 @@ class Session:
     def ping(self) -> int:
         """Ask whether the peer is there; `pong_nonce` is at least this when it has answered."""
         self._move(Step.SEND)
-        self._ping()
-        return self._ping_nonce
+        return self._frames.ping()
 
     @property
     def output_bytes(self) -> int:
@@ -254,7 +224,7 @@ class Session:
             case Due.TIMEOUT:
                 return [self._refuse(Refusal.TIMEOUT)]
             case Due.PING:
-                self._ping()
+                self._frames.ping()
         return []
 
     def excuse(self, now_ns: int) -> None:
@@ -268,9 +238,14 @@ class Session:
             return
         self._move(Step.CLOSE)
         self._handshake = None
-        self._transport = None
+        self._frames.end()
         self._waiting = None
         self._reader = MessageReader(1)
+
+    @property
+    def _shaking(self) -> SessionHandshake:
+        assert self._handshake is not None, "the handshake is over"
+        return self._handshake
 
     def _move(self, step: Step) -> None:
         state = TRANSITIONS.get((self.role, self.state, step))
@@ -299,61 +274,21 @@ class Session:
                     return None
                 if step is Step.FRAME:
                     return self._confirm(message, now_ns)
-                event = self._shake(step, bytes(message))
+                proven = self._shaking.take(step, bytes(message))
             except RemoteProtocolError as exc:
                 return self._refuse(self._name_refusal(exc.reason))
-            if event is not None:
-                return event
-        return None
-
-    def _shake(self, step: Step, message: bytes) -> Proven | None:
-        assert self._handshake is not None, "a handshake message without a handshake"
-        payload = self._handshake.read(message)
-        if step is Step.HELLO:
             self._move(step)
-            self._write_handshake(self._own_id)
-            return None
-        device_id = _decode_id(payload)
-        self._move(step)
-        self.peer_id = device_id
-        return Proven(device_id, self._handshake.remote_static)
+            if proven is not None:
+                self.peer_id = proven.device_id
+                return proven
+        return None
 
     def _confirm(self, message: bytes | memoryview, now_ns: int) -> Ready:
         """Take the first frame, which makes a dialler ready."""
-        opened = self._open(message, now_ns)
+        opened = self._frames.open(message, now_ns)
         self._move(Step.FRAME)
         self._waiting = bytes(opened) if isinstance(opened, memoryview) else opened
         return self._ready()
-
-    def _open(self, message: bytes | memoryview, now_ns: int) -> bytes | memoryview | Absorbed:
-        assert self._transport is not None, "a frame without a transport"
-        if self._room is None:
-            frame = self._transport.decrypt(message)
-        else:
-            length = self._transport.decrypt_into(message, self._room)
-            if length > _VIEWED_LEAST:
-                self._timers.hear_frame(now_ns)
-                return self._room[:length]  # Longer than any keepalive.
-            frame = bytes(self._room[:length])
-        self._timers.hear_frame(now_ns)
-        if frame[:1] in _KEEPALIVE and self._absorb(frame):
-            return _ABSORBED
-        return frame
-
-    def _absorb(self, frame: bytes) -> bool:
-        """Deal with keepalive.  What cannot be read is delivered: the gateway answers it."""
-        try:
-            decoded = decode_frame(frame)
-        except RemoteProtocolError:
-            return False
-        if isinstance(decoded, Ping):
-            # A peer that pings and never reads gets no more pongs than the backlog holds.
-            if self.output_bytes < self._backlog_bytes_max // 2:
-                self._seal(Pong(decoded.nonce).encode())
-        elif isinstance(decoded, Pong) and decoded.nonce <= self._ping_nonce:
-            # A ping that was never sent has no answer.
-            self.pong_nonce = max(self.pong_nonce, decoded.nonce)
-        return True
 
     def _ready(self) -> Ready:
         assert self.peer_id is not None, "ready without a peer"
@@ -368,27 +303,3 @@ class Session:
     def _refuse(self, refusal: Refusal) -> Refused:
         self.close()
         return Refused(refusal)
-
-    def _ping(self) -> None:
-        self._ping_nonce += 1
-        if self.output_bytes < self._backlog_bytes_max // 2:
-            self._seal(Ping(self._ping_nonce).encode())
-
-    def _seal(self, plaintext: bytes) -> None:
-        assert self._transport is not None, "a frame without a transport"
-        length = len(plaintext) + TAG_BYTES
-        if self.output_bytes + LENGTH_BYTES + length > self._backlog_bytes_max:
-            raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
-        self._outbox.seal(self._transport, plaintext)
-
-    def _write_handshake(self, payload: bytes) -> None:
-        assert self._handshake is not None, "no handshake"
-        self._outbox.put(self._handshake.write(payload))
-
-
-def _decode_id(payload: bytes) -> str:
-    assert 1 <= len(payload) <= DEVICE_ID_BYTES_MAX, f"{len(payload)}: EXPECTED lets no other pass"
-    try:
-        return payload.decode()
-    except UnicodeDecodeError as exc:
-        raise RemoteProtocolError(Reason.UTF8, "device id") from exc

@@ -22,7 +22,7 @@ from nexus.wire.gateway import Ping, Pong, decode_frame
 @pytest.mark.parametrize("frame", [b"", b"\x00", b"\x10" * 30, b"\x03", b"\x01" * 1024])
 def test_a_frame_that_cannot_be_read_is_the_gateways_to_answer(frame: bytes) -> None:
     pair = ready_pair()
-    pair.a._seal(frame)
+    pair.a._frames.seal(frame)
     pair.run()
     assert pair.events_b[-1] == Received(frame)
     assert pair.b.state is State.READY

@@ -35,7 +35,7 @@ def test_an_empty_or_too_long_device_id_cannot_be_claimed() -> None:
     for claimed in (b"", b"x" * 65, b"\xff"):
         pair = Pair(KEY_B)
         pair.run()
-        pair.a._own_id = claimed
+        pair.a._shaking._own_id = claimed
         pair.a.admit(0)
         pair.run()
         assert pair.events_b == [Refused(Refusal.UNAUTHENTICATED)]

@@ -126,7 +126,7 @@ def test_nothing_secret_is_kept_by_a_session_that_has_ended() -> None:
         pair.a.feed(b"\x00\x30" + bytes(9), 0)
         end(pair.a)
         assert pair.a.state is State.CLOSED
-        assert (pair.a._transport, pair.a._handshake, pair.a._waiting) == (None, None, None)
+        assert (pair.a._frames._transport, pair.a._handshake, pair.a._waiting) == (None, None, None)
         assert pair.a._reader.buffered == 0
         assert pair.a.tick(10 * LOST_NS) == []
         assert not pair.a.has_input
