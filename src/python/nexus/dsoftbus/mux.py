@@ -13,21 +13,14 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
-from nexus.dsoftbus.mux_events import (
-    Acknowledged,
-    Arrived,
-    Event,
-    HalfClosed,
-    Opened,
-    Settled,
-    WasReset,
-)
+from nexus.dsoftbus.mux_control import ControlFrames
+from nexus.dsoftbus.mux_events import Event, Opened, Settled
+from nexus.dsoftbus.mux_reading import read_frame
 from nexus.dsoftbus.mux_schedule import Schedule
-from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, Stream
-from nexus.dsoftbus.mux_table import MuxTable, StreamFrame
+from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, Stream, StreamFrame
+from nexus.dsoftbus.mux_table import MuxTable
 from nexus.dsoftbus.mux_transitions import (
     MuxRejectError,
     Reject,
@@ -37,23 +30,12 @@ from nexus.dsoftbus.mux_transitions import (
 )
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire
-from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
+from nexus.wire.error import LocalProtocolError, Reason
 
 # The model's limits: what a node without a reason for others states in its SETTINGS.
 MODEL: Final = wire.Settings(
     streams_max=128, message_bytes_max=wire.MESSAGE_BYTES_MAX, initial_credit=65_536
 )
-
-# Frames besides data that wait for the peer to read: a few for each stream there may be.
-_CONTROL_FRAMES_MAX: Final = 1024
-
-_CAN_SEND: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
-
-_CODEC_REJECTS: Final = {
-    Reason.OVERSIZED: Reject.FRAME_OVERSIZE,
-    Reason.NAME_LENGTH: Reject.INVALID_NAME,
-    Reason.UTF8: Reject.INVALID_NAME,
-}
 
 
 class Mux:
@@ -72,8 +54,7 @@ class Mux:
         self._is_dead = False
         self._table = MuxTable(role)
         self._streams = self._table.live
-        self._control: deque[bytes] = deque()
-        self._credits: dict[int, int] = {}
+        self._control = ControlFrames()
         self._schedule = Schedule()
         # A node that states the model's window can hold the model's buffer; one that states less
         # has no memory for more.
@@ -97,9 +78,7 @@ class Mux:
     @property
     def has_output(self) -> bool:
         """Whether `next_frame` has one."""
-        if self._control or self._credits:
-            return True
-        return any(stream.can_emit for stream in self._streams.values())
+        return self._control.is_waiting or any(s.can_emit for s in self._streams.values())
 
     def state(self, stream: int) -> StreamState | None:
         """Return a live stream's state; None if the stream is not live."""
@@ -119,14 +98,14 @@ class Mux:
     def can_close(self, stream: int) -> bool:
         """Say whether our direction is still open, be its buffer full or not."""
         found = self._streams.get(stream)
-        return found is not None and not found.is_closing and found.state in _CAN_SEND
+        return found is not None and found.can_close
 
     def start(self) -> None:
         """Begin: the peer is authenticated.  Our SETTINGS is the first frame."""
         if self._is_started:
             raise LocalProtocolError(Reason.STATE, "streams were started")
         self._is_started = True
-        self._control.append(self.own.encode())
+        self._control.put(self.own.encode())
 
     def open(self, name: str, priority: int) -> int:
         """Open a stream; return its number.  Data may be sent on it at once.
@@ -145,7 +124,7 @@ class Mux:
         # If the codec refuses the name, the number stays free.
         frame = wire.Open(self._table.next_number, priority, name).encode()
         number = self._table.take_number()
-        self._control.append(frame)
+        self._control.put(frame)
         self._add(number, name, priority, is_ours=True)
         return number
 
@@ -155,12 +134,12 @@ class Mux:
         if found.is_ours or found.is_acknowledged:
             raise LocalProtocolError(Reason.STATE, f"stream {stream} is not to be accepted")
         found.is_acknowledged = True
-        self._control.append(wire.OpenAck(stream).encode())
+        self._control.put(wire.OpenAck(stream).encode())
 
     def send(self, stream: int, data: bytes | memoryview) -> int:
         """Buffer data; return how much was taken.  Less than all means: would block."""
         found = self._streams.get(stream)
-        if found is None or found.is_closing or not (found.is_ours or found.is_acknowledged):
+        if found is None or found.is_closing or not found.we_may_speak:
             found = self._find_accepted(stream)  # Which says what is wrong.
         if found.state is not StreamState.OPEN:
             found.step_local(StreamStep.SEND_DATA)
@@ -175,29 +154,16 @@ class Mux:
         found = self._streams.get(stream)
         if found is None or found.state is StreamState.HALF_CLOSED_REMOTE:
             return False  # Nothing more will come.
-        if not (found.is_ours or found.is_acknowledged):
+        if not found.we_may_speak:
             self._find_accepted(stream)  # Which says what is wrong.
-        found.credit_due += count
-        outstanding = found.window + found.credit_due
-        assert outstanding <= found.window_max, f"{stream}: granted more than arrived"
-        # In halves of the window: a credit for every frame would double the frames.
-        if found.credit_due * 2 >= found.window_max:
-            if found.window_max < self._window_max:
-                # Its reader keeps up, so that a wider window is a faster stream.
-                found.credit_due += self._window_max - found.window_max
-                found.window_max = self._window_max
-            found.window += found.credit_due
-            self._credits[stream] = self._credits.get(stream, 0) + found.credit_due
-            found.credit_due = 0
-            return True
-        return False
+        credit = found.give_back(count, self._window_max)
+        if credit:
+            self._control.add_credit(stream, credit)
+        return credit > 0
 
     def close(self, stream: int) -> None:
         """Send no more after what is buffered."""
-        found = self._find_accepted(stream)
-        if found.is_closing or found.state not in _CAN_SEND:
-            raise LocalProtocolError(Reason.STATE, f"close on stream {stream}")
-        found.is_closing = True
+        self._find_accepted(stream).close()
 
     def reset(self, stream: int, reason: ResetReason = ResetReason.UNWANTED) -> None:
         """Give a stream up, in both directions; of one that is over nothing is left to reset."""
@@ -207,19 +173,22 @@ class Mux:
             return
         found.step_local(StreamStep.SEND_RESET)
         self._table.note_reset(stream)
-        self._control.append(wire.Reset(stream, reason.value).encode())
+        self._control.put(wire.Reset(stream, reason.value).encode())
         self._remove(found)
 
     def next_frame(self) -> bytes | None:
         """Take the next frame to send: control, then credit, then data by priority."""
-        if self._control:
-            return self._control.popleft()
-        if self._credits:
-            stream, count = next(iter(self._credits.items()))
-            del self._credits[stream]
-            return wire.Credit(stream, count).encode()
+        frame = self._control.take()
+        if frame is not None:
+            return frame
         chosen = self._schedule.choose(self._streams)
-        return None if chosen is None else self._emit(chosen)
+        if chosen is None:
+            return None
+        assert self.peer is not None, "data before SETTINGS"
+        frame = chosen.emit(self.peer.message_bytes_max)
+        if chosen.is_over:
+            self._remove(chosen)
+        return frame
 
     def receive(self, frame: bytes) -> Event | None:
         """Take a stream frame; return what happened, if anything did.
@@ -230,8 +199,7 @@ class Mux:
         try:
             return self._receive(frame)
         except MuxRejectError:
-            self._is_dead = True
-            self._streams.clear()
+            self._die()
             raise
 
     def receive_data(self, number: int, count: int) -> bool:
@@ -244,33 +212,28 @@ class Mux:
         """
         stream = self._streams.get(number)
         is_plain = stream is not None and stream.state is StreamState.OPEN and count > 0
-        if stream is None or not is_plain or not (stream.is_acknowledged or not stream.is_ours):
+        if stream is None or not is_plain or not stream.peer_may_speak:
             head = wire.encode_data(number, [bytes(count)])
             return self.receive(head) is not None
-        if count > min(wire.DATA_BYTES_MAX, self.own.message_bytes_max - wire.DATA_HEAD_BYTES):
-            self._is_dead = True
-            self._streams.clear()
-            raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{count} bytes of data")
         try:
+            if count > min(wire.DATA_BYTES_MAX, self.own.message_bytes_max - wire.DATA_HEAD_BYTES):
+                raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{count} bytes of data")
             stream.arrive(count)
         except MuxRejectError:
-            self._is_dead = True
-            self._streams.clear()
+            self._die()
             raise
         return True
+
+    def _die(self) -> None:
+        self._is_dead = True
+        self._streams.clear()
 
     def _receive(self, frame: bytes) -> Event | None:
         if not self._is_started:
             raise MuxRejectError(Reject.UNAUTHENTICATED)
         if self._is_dead:
             raise MuxRejectError(Reject.INVALID_TRANSITION, "after an earlier reject")
-        if len(frame) > self.own.message_bytes_max:
-            raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{len(frame)}")
-        try:
-            decoded = wire.decode_frame(frame)
-        except RemoteProtocolError as exc:
-            reject = _CODEC_REJECTS.get(exc.reason, Reject.MALFORMED)
-            raise MuxRejectError(reject, str(exc)) from exc
+        decoded = read_frame(frame, self.own.message_bytes_max)
         if isinstance(decoded, wire.Settings):
             return self._take_settings(decoded)
         if self.peer is None:
@@ -289,7 +252,7 @@ class Mux:
         if not self._table.can_be_opened(frame.stream):
             raise MuxRejectError(Reject.INVALID_TRANSITION, f"open of {frame.stream}")
         theirs = self._table.of_side(is_ours=False)
-        if len(theirs) >= self.own.streams_max or len(self._control) >= _CONTROL_FRAMES_MAX:
+        if len(theirs) >= self.own.streams_max or self._control.is_full:
             raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} are open")
         if any(stream.name == frame.name for stream in theirs):
             raise MuxRejectError(Reject.DUPLICATE_NAME, repr(frame.name))
@@ -302,41 +265,10 @@ class Mux:
         if stream is None:
             self._table.judge_late(frame)
             return None
-        is_known = stream.is_acknowledged or not stream.is_ours
-        if not is_known and not isinstance(frame, wire.OpenAck | wire.Reset):
-            raise MuxRejectError(Reject.INVALID_TRANSITION, f"{frame.stream} before its OPEN_ACK")
-        match frame:
-            case wire.Data():
-                stream.step_remote(StreamStep.RECEIVE_DATA)
-                stream.arrive(len(frame.data))
-                return Arrived(frame.stream, frame.data)
-            case wire.Credit():
-                stream.step_remote(StreamStep.RECEIVE_CREDIT)
-                stream.grant(frame.count)
-                return None
-            case wire.OpenAck():
-                if not stream.is_ours or stream.is_acknowledged:
-                    raise MuxRejectError(Reject.INVALID_TRANSITION, f"ack of {frame.stream}")
-                stream.is_acknowledged = True
-                return Acknowledged(frame.stream)
-            case wire.Close():
-                stream.step_remote(StreamStep.RECEIVE_CLOSE)
-                self._remove_if_over(stream)
-                return HalfClosed(frame.stream)
-            case wire.Reset():
-                stream.step_remote(StreamStep.RECEIVE_RESET)
-                self._remove(stream)
-                return WasReset(frame.stream, frame.reason)
-
-    def _emit(self, stream: Stream) -> bytes:
-        assert self.peer is not None, "data before SETTINGS"
-        if not stream.buffered:
-            stream.step_local(StreamStep.SEND_CLOSE)
-            stream.is_closing = False
-            self._remove_if_over(stream)
-            return wire.Close(stream.number).encode()
-        room = self.peer.message_bytes_max - wire.DATA_HEAD_BYTES
-        return wire.encode_data(stream.number, stream.take(min(room, wire.DATA_BYTES_MAX)))
+        event = stream.receive(frame)
+        if stream.is_over:
+            self._remove(stream)
+        return event
 
     def _add(self, number: int, name: str, priority: int, *, is_ours: bool) -> None:
         assert self.peer is not None, "a stream before SETTINGS"
@@ -359,17 +291,13 @@ class Mux:
     def _find_accepted(self, stream: int) -> Stream:
         """Find a stream that we may speak on: the peer takes OPEN_ACK or RESET first."""
         found = self._find(stream)
-        if not (found.is_ours or found.is_acknowledged):
+        if not found.we_may_speak:
             raise LocalProtocolError(Reason.STATE, f"stream {stream} is not accepted yet")
         return found
 
-    def _remove_if_over(self, stream: Stream) -> None:
-        if stream.is_over:
-            self._remove(stream)
-
     def _remove(self, stream: Stream) -> None:
         stream.forget()
-        self._credits.pop(stream.number, None)
+        self._control.drop_credit(stream.number)
         del self._streams[stream.number]
 
     def _check_alive(self) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.dsoftbus.mux_stream import Stream
+from nexus.dsoftbus.mux_stream import Stream, StreamFrame
 from nexus.dsoftbus.mux_transitions import (
     STREAM_TRANSITIONS,
     MuxRejectError,
@@ -30,8 +30,6 @@ _STEPS: Final[Mapping[type, StreamStep]] = {
     wire.Close: StreamStep.RECEIVE_CLOSE,
     wire.Reset: StreamStep.RECEIVE_RESET,
 }
-
-StreamFrame = wire.OpenAck | wire.Data | wire.Credit | wire.Close | wire.Reset
 
 
 class MuxTable:
