@@ -16,22 +16,10 @@ The mode is decided once, by the peer's first frame:
 
     UNDECIDED --SETTINGS--> STREAMS       UNDECIDED --anything else--> BARE
 
-Until then calls wait in `_held` and frames in `_out`.  On STREAMS the offer of messages follows
-what the peer does with our stream `rpc/2`:
-
-    NONE --a call--> MADE --OPEN_ACK--> TAKEN --the stream ends--> NONE
-                     MADE --RESET--> DECLINED
-
-While it is MADE calls wait in `_held`.  They leave it as messages on TAKEN and as frames on
-DECLINED; those that may go as messages only are reported as `Unsaid`.  Each stream of calls has one
-direction: `Asking` sends requests and takes responses, `Serving` the reverse, one of each for each
-encoding.  A peer's bare requests wait in `_bare`, since no credit holds them back.
-
-Rules of this file
-------------------
-1. Requests are taken one by one: what is not taken keeps its credit, so that a peer whose calls
-   are not served yet cannot send more of them.
-2. A request is taken only while there is room for its answer, for the same reason.
+Until then calls wait in `_held` and frames in `_out`.  On STREAMS `asked_calls` has our calls, and
+offers messages to the peer; `served_calls` has the peer's.  While the offer is open our calls wait
+in `_held` again; if it is declined, those that may go as messages only are reported as `Unsaid`.  A
+peer's bare requests wait in `_bare`, since no credit holds them back.
 """
 
 from __future__ import annotations
@@ -41,17 +29,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from nexus.dsoftbus import call_streams, mux, mux_events
+from nexus.dsoftbus import mux, mux_events
 from nexus.dsoftbus.ask import Ask
+from nexus.dsoftbus.asked_calls import AskedCalls, Way
+from nexus.dsoftbus.asked_calls import Offer as Offer
 from nexus.dsoftbus.call_streams import GATEWAY as GATEWAY
 from nexus.dsoftbus.call_streams import GATEWAY_PRIORITY as GATEWAY_PRIORITY
 from nexus.dsoftbus.call_streams import Answered as Answered
-from nexus.dsoftbus.call_streams import Asking, Serving
 from nexus.dsoftbus.call_streams import Nonsense as Nonsense
 from nexus.dsoftbus.call_streams import Pulled as Pulled
 from nexus.dsoftbus.mux import Mux
-from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason
+from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject
 from nexus.dsoftbus.noise import Role
+from nexus.dsoftbus.served_calls import ServedCalls
 from nexus.wire import mux as wire
 from nexus.wire import rpc
 from nexus.wire.error import LocalProtocolError, Reason
@@ -67,15 +57,6 @@ class Mode(Enum):
     UNDECIDED = "undecided"
     BARE = "bare"
     STREAMS = "streams"
-
-
-class Offer(Enum):
-    """The progress of our offer of messages."""
-
-    NONE = "not made"
-    MADE = "waits for the peer's first word"
-    TAKEN = "acknowledged"
-    DECLINED = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +75,13 @@ class Carrier:
     """One ready session's frames."""
 
     __slots__ = (
-        "_asked_frames",
-        "_asked_messages",
+        "_asked",
         "_bare",
         "_held",
         "_mux",
         "_out",
-        "_rpc",
-        "_served_frames",
-        "_served_messages",
+        "_served",
         "mode",
-        "offer",
     )
 
     def __init__(
@@ -115,18 +92,19 @@ class Carrier:
     ) -> None:
         """Begin a session that just became ready; without settings there are no streams."""
         self.mode = Mode.BARE if own is None else Mode.UNDECIDED
-        self.offer = Offer.NONE
-        self._rpc = rpc_mode
         self._mux = None if own is None else Mux(role, own)
         if self._mux is not None:
             self._mux.start()
         self._bare: deque[bytes] = deque()
         self._out: deque[bytes] = deque()
         self._held: deque[Ask] = deque()  # As many as a caller has under way.
-        self._asked_frames = Asking(call_streams.FRAMES)
-        self._asked_messages = Asking(call_streams.MESSAGES)
-        self._served_frames = Serving(call_streams.FRAMES)
-        self._served_messages = Serving(call_streams.MESSAGES)
+        self._asked = AskedCalls(rpc_mode)
+        self._served = ServedCalls(takes_messages=rpc_mode is not rpc.Mode.FRAMES)
+
+    @property
+    def offer(self) -> Offer:
+        """The progress of our offer of messages."""
+        return self._asked.offer
 
     @property
     def streams(self) -> Mux | None:
@@ -193,10 +171,7 @@ class Carrier:
         if self._bare:
             return Pulled(self._bare.popleft(), None)
         streams = self.streams
-        if streams is None:
-            return None
-        # Messages first: a peer with both streams sends by frames what messages cannot say.
-        return self._served_messages.take(streams) or self._served_frames.take(streams)
+        return None if streams is None else self._served.take(streams)
 
     def open(self, name: str, priority: int) -> int:
         """Open a stream of the owner's; return its number.
@@ -212,7 +187,7 @@ class Carrier:
             raise LocalProtocolError(Reason.STATE, "there are no streams in this session")
         if name == GATEWAY or name.startswith(rpc.STREAM_PREFIX):
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{name!r} is opened by calls")
-        if streams.own_count >= streams.peer.streams_max - self._reserved:
+        if streams.own_count >= streams.peer.streams_max - self._asked.reserved:
             raise LocalProtocolError(Reason.STATE, f"{streams.own_count} streams are open")
         return streams.open(streams.free_name(name), priority)
 
@@ -226,23 +201,14 @@ class Carrier:
             LocalProtocolError: it is to go as a message, and the peer takes none.
         """
         streams = self.streams
-        if self.offer is Offer.TAKEN and ask.has_message and streams is not None:
-            return self._asked_messages.send(streams, ask.message())
-        if self.mode is Mode.UNDECIDED:
+        way = Way.WAIT if self.mode is Mode.UNDECIDED else self._asked.way_of(streams, ask)
+        if way is Way.WAIT:
             self._held.append(ask)
             return True
-        if self._rpc is rpc.Mode.FRAMES:
+        if way is Way.FRAME:
             return self.send_request(ask.frame())
-        if streams is not None and ask.has_message:
-            if self.offer is Offer.NONE and self._can_offer(streams):
-                self._asked_messages.open(streams)
-                self.offer = Offer.MADE
-            if self.offer is Offer.MADE:
-                self._held.append(ask)
-                return True
-        if self._rpc is rpc.Mode.MESSAGES:
-            raise LocalProtocolError(Reason.STATE, "the peer does not take calls as messages")
-        return self.send_request(ask.frame())
+        assert streams is not None, "a message without streams"
+        return self._asked.send_message(streams, ask.message())
 
     def send_request(self, frame: bytes) -> bool:
         """Send a call's frame; False if there is no room, which only a stuck peer brings about."""
@@ -252,7 +218,7 @@ class Carrier:
                 return False
             self._out.append(frame)
             return True
-        return self._send_on_stream(frame)
+        return self._asked.send_frame(self._live, frame)
 
     def send_response(self, frame: bytes, stream: int | None) -> None:
         """Answer where the request came from; a stream that is over needs no answer."""
@@ -260,9 +226,8 @@ class Carrier:
             self._out.append(frame)
             return
         streams = self.streams
-        for served in (self._served_messages, self._served_frames):
-            if streams is not None and served.stream == stream:
-                served.answer(streams, frame)
+        if streams is not None:
+            self._served.answer(streams, stream, frame)
 
     def next_frame(self) -> bytes | None:
         """Take the next frame to seal."""
@@ -273,14 +238,10 @@ class Carrier:
         return self._mux.next_frame()
 
     @property
-    def _reserved(self) -> int:
-        """The number of streams kept for calls, which open theirs when there is the first."""
-        is_offering = self._rpc is rpc.Mode.MESSAGES and self.offer is Offer.NONE
-        return (self._asked_frames.stream is None) + is_offering
-
-    def _can_offer(self, streams: Mux) -> bool:
-        kept = self._asked_frames.stream is None
-        return streams.peer is not None and streams.own_count < streams.peer.streams_max - kept
+    def _live(self) -> Mux:
+        streams = self.streams
+        assert streams is not None, "no streams"
+        return streams
 
     def _receive_bare(self, frame: bytes) -> list[Event]:
         if frame[:1] == bytes([Type.RESPONSE]):
@@ -290,67 +251,31 @@ class Carrier:
         return []
 
     def _take_data(self, streams: Mux, number: int, data: bytes) -> list[Event] | None:
-        for asked in (self._asked_frames, self._asked_messages):
-            if number == asked.stream:
-                answers: list[Event] = [*asked.take(streams, data)]
-                if asked.stream is None and asked is self._asked_messages:
-                    self.offer = Offer.NONE
-                return answers
-        for served in (self._served_frames, self._served_messages):
-            if number == served.stream:
-                served.put(data)
-                return _NOTHING
-        return None
+        answers = self._asked.take(streams, number, data)
+        if answers is not None:
+            return [*answers]
+        return _NOTHING if self._served.put(number, data) else None
 
     def _route(self, streams: Mux, event: mux_events.Event) -> list[Event]:
         """Keep what belongs to the streams of calls, hand on the rest."""
         match event:
             case mux_events.Opened(stream, name):
-                return [] if self._serve(streams, stream, name) else [event]
+                return [] if self._served.begin(streams, stream, name) else [event]
             case mux_events.Arrived(stream, data):
                 taken = self._take_data(streams, stream, data)
                 return [event] if taken is None else taken
-            case mux_events.HalfClosed(stream) | mux_events.WasReset(stream, _):
-                is_reset = isinstance(event, mux_events.WasReset)
-                for served in (self._served_frames, self._served_messages):
-                    if stream == served.stream:
-                        if is_reset:
-                            served.drop()
-                        else:
-                            served.end(streams)
-                        return []
-                if stream == self._asked_frames.stream:
-                    self._asked_frames.end(streams)
+            case mux_events.Acknowledged(stream):
+                return self._release() if self._asked.acknowledge(stream) else [event]
+            case mux_events.HalfClosed(stream):
+                if self._served.end(streams, stream):
                     return []
-                if stream == self._asked_messages.stream:
-                    return self._end_messages(streams)
+                return self._release() if self._asked.end(streams, stream) else [event]
+            case mux_events.WasReset(stream, _):
+                if self._served.drop(stream):
+                    return []
+                return self._release() if self._asked.end(streams, stream) else [event]
+            case mux_events.Settled():
                 return [event]
-            case mux_events.Acknowledged(stream) if stream == self._asked_messages.stream:
-                self.offer = Offer.TAKEN
-                return self._release()
-            case mux_events.Acknowledged(stream) if stream == self._asked_frames.stream:
-                return []
-            case _:
-                return [event]
-
-    def _serve(self, streams: Mux, stream: int, name: str) -> bool:
-        """Serve a stream of calls that the peer has opened; False if it is another stream."""
-        if name == GATEWAY:
-            self._served_frames.begin(streams, stream)
-        elif name == rpc.STREAM and self._rpc is not rpc.Mode.FRAMES:
-            self._served_messages.begin(streams, stream)
-        elif name.startswith(rpc.STREAM_PREFIX):
-            streams.reset(stream, ResetReason.UNKNOWN_STREAM)
-        else:
-            return False
-        return True
-
-    def _end_messages(self, streams: Mux) -> list[Event]:
-        """Our stream of messages is over: before its acknowledgement, the peer takes none."""
-        was_made = self.offer is Offer.MADE
-        self.offer = Offer.DECLINED if was_made else Offer.NONE
-        self._asked_messages.end(streams)
-        return self._release()
 
     def _release(self) -> list[Event]:
         """Send what was held, now that more is known; return what cannot be said."""
@@ -367,13 +292,4 @@ class Carrier:
         """Send on the stream what waited for the peer's first frame."""
         waiting, self._out = self._out, deque()
         for frame in waiting:
-            self._send_on_stream(frame)
-
-    def _send_on_stream(self, frame: bytes) -> bool:
-        streams = self.streams
-        assert streams is not None, "no streams"
-        if self._asked_frames.stream is None:
-            if streams.peer is None or streams.own_count >= streams.peer.streams_max:
-                return False
-            self._asked_frames.open(streams)
-        return self._asked_frames.send(streams, frame)
+            self._asked.send_frame(self._live, frame)
