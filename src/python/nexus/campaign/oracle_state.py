@@ -17,7 +17,8 @@ from nexus.campaign.oracle_linear import Operation, Verdict
 from nexus.campaign.oracle_store import DOUBT, check_store
 from nexus.campaign.workload_history import History, cuts, history_of, operations, syncs
 from nexus.remotefs.state.block import MemoryDevice
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.error import StateError
+from nexus.remotefs.state.store import Store
 from nexus.simulation.faults.kinds import LYING
 
 # Where the guests' init puts the state's disk, and the workload its keys.

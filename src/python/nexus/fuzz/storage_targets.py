@@ -23,10 +23,11 @@ from nexus.remotefs.package.replies import parse_contents
 from nexus.remotefs.package.server import HANDLES_MAX, PackageServer
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.checksum import crc32c
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.fsck import Verdict, check, repair
 from nexus.remotefs.state.record import Op, Record, encode_checkpoint, encode_id
 from nexus.remotefs.state.remote import RemoteState
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, Superblock
 from nexus.wire.frame_cases import CASES
 from nexus.wire.packagefs import decode_reply as decode_package_reply

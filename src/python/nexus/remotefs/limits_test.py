@@ -12,7 +12,16 @@ from nexus.remotefs.package import replies, server, stream_server
 from nexus.remotefs.package.io import client as package_client
 from nexus.remotefs.package.io import range_file
 from nexus.remotefs.package.io import service as package_service
-from nexus.remotefs.state import call, contents, listing, record, replay, store, superblock, writer
+from nexus.remotefs.state import (
+    call,
+    contents,
+    journal,
+    listing,
+    record,
+    replay,
+    superblock,
+    writer,
+)
 from nexus.remotefs.state import tool as state_tool
 from nexus.remotefs.state.io import client as state_client
 from nexus.remotefs.state.io import service as state_service
@@ -44,7 +53,7 @@ KIB = 1024
         ("bytes of a call's head", call.HEAD_BYTES, 28),
         ("bytes of a call's entry", call.ENTRY_BYTES, 21),
         ("bytes that wait to be written", writer.WAITING_BYTES_MAX, 1024 * KIB),
-        ("when a journal is compacted", store.COMPACT_RATIO, 2),
+        ("when a journal is compacted", journal.COMPACT_RATIO, 2),
         ("keys of a listing", listing.KEYS_MAX, 100_000),
         ("seconds of a call for state", state_client.TIMEOUT_S, 5.0),
         ("seconds of a silent transfer", state_service.SILENCE_S, 5.0),

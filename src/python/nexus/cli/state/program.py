@@ -26,8 +26,8 @@ from nexus.cli.bus.program import (
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 
 _BY_STATUS: Final[Mapping[Status, Outcome]] = {

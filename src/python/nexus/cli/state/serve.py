@@ -22,10 +22,11 @@ from nexus.dsoftbus.io.settings import Handler
 from nexus.entry.program import Text, run_program
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.block import DeviceError
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.service import StateService
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.share import Share
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.tool import FileDevice
 from nexus.wire.state import Op
 from nexus.wire.transfer import STREAM

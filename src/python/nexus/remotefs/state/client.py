@@ -13,9 +13,9 @@ from nexus.remotefs.state.acl import (
     VALUE_BYTES_MAX,
     is_usable,
 )
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.listing import KEYS_MAX, Walk
 from nexus.remotefs.state.replies import ADVICE, check_key, check_reply, check_status
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from nexus.remotefs.state.block import BlockDevice, DeviceError
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.mount import mount
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 
 
 class Verdict(IntEnum):

@@ -10,8 +10,8 @@ from typing import Final
 
 from nexus.remotefs.state import acl
 from nexus.remotefs.state.acl import LIST_MAX, REPLY_BYTES_MAX
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.replies import check_status
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import KEY_BYTES_MAX, Op, Reply, Request, Status
 
 # A journal has at most so many records (nexus.remotefs.state.replay), so no store more keys.

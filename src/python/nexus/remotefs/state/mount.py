@@ -3,7 +3,7 @@
 A cut may leave an end that is torn, records behind it that were never synced, and half a
 superblock; all of that is in order, and distinguished from damage:
 
-* behind torn records no SYNC mark stands (see nexus.remotefs.state.store, rule 3);
+* behind torn records no SYNC mark stands (see nexus.remotefs.state.journal, rule 3);
 * a superblock is written only after the region it chooses is complete and durable, so of one
   torn in writing the newest complete snapshot shows what it was to say.
 """

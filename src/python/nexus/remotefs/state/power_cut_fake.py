@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
-from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
+from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check, repair
+from nexus.remotefs.state.journal import Journal
 from nexus.remotefs.state.record import Op
 from nexus.remotefs.state.store import Store
 
@@ -72,12 +73,20 @@ class RecordingDevice(MemoryDevice):
         return bytes(self._durable), list(self._pending)
 
 
+class DirectJournal(Journal):
+    """A journal whose records do not wait."""
+
+    def append(self, op: Op, key: bytes, value: bytes, size: int) -> None:
+        super().append(op, key, value, size)
+        self.write_out()
+
+
 class DirectStore(Store):
     """A store whose records do not wait: the order of writes that the guest's engine has."""
 
-    def _append(self, op: Op, key: bytes, value: bytes, size: int) -> None:
-        super()._append(op, key, value, size)
-        self.write_out()
+    def __init__(self, device: BlockDevice) -> None:
+        super().__init__(device)
+        self._journal = DirectJournal(device, self.damage, self._contents, self._writer)
 
 
 def images_after(device: RecordingDevice, count: int) -> Iterator[bytes]:

@@ -24,9 +24,11 @@ from nexus.remotefs.state.acl import (
 )
 from nexus.remotefs.state.call import Call, digest_of
 from nexus.remotefs.state.calls import Known
+from nexus.remotefs.state.error import StateError
+from nexus.remotefs.state.journal import COMPACT_ENTRIES_MAX
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.share import Room, Share, limits_of, room_for
-from nexus.remotefs.state.store import COMPACT_ENTRIES_MAX, StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transactions import Open, Transactions
 from nexus.wire.state import Op, Reply, Request, Status
 

@@ -16,7 +16,7 @@ from nexus.remotefs.state.acl import (
     TRANSFER_BYTES_MAX,
     VALUE_BYTES_MAX,
 )
-from nexus.remotefs.state.store import StateError
+from nexus.remotefs.state.error import StateError
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.state import Reply, Request, Status, decode_reply
 

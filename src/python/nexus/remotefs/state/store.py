@@ -1,16 +1,11 @@
 """The state store: a map of keys to values in a journal on a disk that may lose power.
 
-What it promises: after a cut at any moment the disk holds the state after some whole number of
+Its promise: after a cut at any moment the disk holds the state after some whole number of
 the operations issued, none of them before the last `sync` that returned missing.
 
-Rules of this file
-1. A record is in the journal before it is in memory; a refused operation changes neither.  The
-   end of the journal waits in nexus.remotefs.state.writer until `sync`, or until much waits.
-2. Everything behind the end of the journal is zero, except for what at most WINDOW_BYTES of writes
-   without a flush may have left there before a cut.  The first mutation after opening clears it,
-   so that no record of another life can continue the journal.
-3. Behind every flush stands a SYNC mark.  A mark behind damage proves that the damage was once
-   durable: such a journal is never written to again, only read as far as it goes.
+Rules of this file (those of the journal are in nexus.remotefs.state.journal)
+1. A record is in the journal before it is in memory; a refused operation changes neither.
+2. A peer's change and the memory of its call are one record, so that no cut can part them.
 """
 
 from __future__ import annotations
@@ -20,14 +15,14 @@ from contextlib import suppress
 from heapq import nsmallest
 from typing import Final
 
-from nexus.contract import journal
-from nexus.core.errors import NexusError
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
 from nexus.remotefs.state.call import PREFIX_BYTES_MAX as CALL_PREFIX_BYTES_MAX
 from nexus.remotefs.state.call import Call, CallValue, Kind
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.contents import TXNS_MAX, Contents
-from nexus.remotefs.state.mount import WINDOW_BYTES, Mount, mount
+from nexus.remotefs.state.error import StateError as StateError
+from nexus.remotefs.state.journal import Journal
+from nexus.remotefs.state.mount import Mount, mount
 from nexus.remotefs.state.record import (
     CHUNK_BYTES_MAX,
     KEY_BYTES_MAX,
@@ -37,26 +32,12 @@ from nexus.remotefs.state.record import (
     Record,
     encode_id,
 )
-from nexus.remotefs.state.replay import sectors_for
 from nexus.remotefs.state.share import capacity_of
 from nexus.remotefs.state.superblock import regions
 from nexus.remotefs.state.writer import Writer
 from nexus.wire.state import Status
 
-# Compaction pays when the journal is at least this long, and twice what it would come to.
-COMPACT_BYTES_MIN: Final = journal.COMPACT_BYTES_MIN
-COMPACT_RATIO: Final = 2
-COMPACT_ENTRIES_MAX: Final = journal.COMPACT_ENTRIES_MAX
 _TXN_MAX: Final = (1 << 64) - 1
-
-
-class StateError(NexusError):
-    """The store refuses or fails; `status` is the answer to a client."""
-
-    def __init__(self, status: Status, detail: str = "") -> None:
-        """Join the status and what a person wants to know."""
-        self.status = status
-        super().__init__(f"{status.name.lower()}: {detail}" if detail else status.name.lower())
 
 
 class Store:
@@ -78,8 +59,7 @@ class Store:
             raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage or "")
         self._contents = self._mount.contents
         self._writer = Writer(device, self._mount)
-        self._is_dirty = True  # The replayed records may have been read from a cache.
-        self._unmarked = 0  # Bytes of records since the last mark.
+        self._journal = Journal(device, self._mount.damage, self._contents, self._writer)
 
     @property
     def damage(self) -> str | None:
@@ -133,7 +113,7 @@ class Store:
         if len(value) > VALUE_BYTES_MAX:
             raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
         size = OVERHEAD_BYTES + len(encoded) + len(value)
-        self._append(Op.PUT, encoded, value, size)
+        self._journal.append(Op.PUT, encoded, value, size)
         self._contents.put(key, value, size)
 
     def delete(self, key: str) -> bool:
@@ -197,8 +177,7 @@ class Store:
             self.sync()
         except StateError:
             contents.restore({key: old}, memory)
-            if not self._writer.has_failed:
-                self._unmarked -= self._writer.take_back()
+            self._journal.take_back()
             raise
         return is_done
 
@@ -210,13 +189,12 @@ class Store:
                 or the new values; only opening it again shows which.
         """
         self.sync()
-        contents, writer = self._contents, self._writer
+        contents = self._contents
         chunks = [(key, chunk) for key, value in values.items() for chunk in _chunks(value)]
         steps = len(chunks) + 2
         size = steps * (OVERHEAD_BYTES + CALL_PREFIX_BYTES_MAX + KEY_BYTES_MAX)
         # While the transaction is open there is no making room.
-        if not writer.fits(size + sum(map(len, values.values()))):
-            self._switch()
+        self._journal.make_room(size + sum(map(len, values.values())))
         old, memory = {key: contents.entries.get(key) for key in values}, contents.memory()
         txn = self.begin()
         try:
@@ -231,7 +209,7 @@ class Store:
         except StateError:
             contents.restore(old, memory)
             # How many of its records the disk has is not known.
-            writer.has_failed = True
+            self._writer.has_failed = True
             raise
 
     def _set(self, key: str, value: bytes | None, call: Call | None) -> bool:
@@ -280,44 +258,19 @@ class Store:
 
     def sync(self) -> None:
         """Return when everything done before survives a cut."""
-        if not self._is_dirty:
-            return
-        self._check_writable()
-        try:
-            self._writer.make_durable()
-        except DeviceError as exc:
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
-        self._is_dirty = False
-        # The mark is a help, what was synced is there; it waits if the disk does not take it.
-        with suppress(DeviceError):
-            if self._unmarked and self._writer.append_mark():
-                self._unmarked = 0
-                self._writer.write_out()
+        self._journal.sync()
 
     def write_out(self) -> None:
         """Give the disk what waits, without waiting for it: it outlives the program, not a cut."""
-        self._check_writable()
-        try:
-            self._writer.write_out()
-        except DeviceError as exc:
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
+        self._journal.write_out()
 
     def settle(self) -> None:
         """Clear what a cut left, without changing an entry."""
-        self._check_writable()
-        try:
-            self._writer.clean()
-        except DeviceError as exc:
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
+        self._journal.settle()
 
     def compact(self) -> bool:
         """Write what is live to the idle region and switch; False where that is impossible."""
-        self._check_writable()
-        if not self._switch():
-            return False
-        self.write_out()
-        self._is_dirty = False
-        return True
+        return self._journal.compact()
 
     def _forget(self, txn: int) -> None:
         """Abort a transaction, also where the journal has no room to say so."""
@@ -333,69 +286,8 @@ class Store:
     def _change(self, record: Record) -> None:
         key = record.key.encode()
         size = OVERHEAD_BYTES + len(key) + len(record.value)
-        self._append(record.op, key, record.value, size)
+        self._journal.append(record.op, key, record.value, size)
         self._contents.apply(record)
-
-    def _append(self, op: Op, key: bytes, value: bytes, size: int) -> None:
-        """Have a record in the journal; its caller then applies it."""
-        writer = self._writer
-        if writer.has_failed or self._mount.damage is not None:
-            self._check_writable()
-        is_long = writer.end >= COMPACT_BYTES_MIN
-        is_due = is_long and writer.end >= COMPACT_RATIO * self._contents.live_bytes
-        if is_due or (writer.superblock is None and self._would_strand(size)):
-            self._switch()
-        if not writer.fits(size) and not (self._switch() and writer.fits(size)):
-            raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
-        if self._unmarked and self._unmarked + size > WINDOW_BYTES:
-            writer.mark()
-            self._unmarked = 0
-            if not writer.fits(size):
-                raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
-        try:
-            writer.append(op, key, value, size)
-        except DeviceError as exc:
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
-        self._unmarked += size
-        self._is_dirty = True
-
-    def _check_writable(self) -> None:
-        if self._mount.damage is not None:
-            raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage)
-        if self._writer.has_failed:
-            raise StateError(Status.IO_ERROR, "the disk failed before; open it again")
-
-    def _can_compact(self) -> bool:
-        """Say whether what is live fits the idle region with a zero sector behind."""
-        pair = regions(self._device.sectors)
-        contents = self._contents
-        if pair is None or contents.open or len(contents.entries) > COMPACT_ENTRIES_MAX:
-            return False
-        writer = self._writer
-        if writer.superblock is None and writer.end > pair[1].start * SECTOR_BYTES:
-            return False  # The one journal of version 1 reaches into region B.
-        return sectors_for(contents.live_bytes) + 1 <= pair[writer.target].sectors
-
-    def _would_strand(self, size: int) -> bool:
-        """Say whether the one journal of version 1 would reach into region B.
-
-        There it can never be compacted, and is once full for good; only where what is live has no
-        room in a region it has to.
-        """
-        pair = regions(self._device.sectors)
-        if pair is None:
-            return False
-        end, most = self._writer.end, pair[1].start * SECTOR_BYTES
-        return end <= most < end + size and self._contents.live_bytes + size <= pair[1].bytes
-
-    def _switch(self) -> bool:
-        """Go on behind a snapshot in the other region, once that is written out."""
-        if not self._can_compact():
-            return False
-        self._writer.switch(self._contents)
-        self._unmarked = 0
-        self._is_dirty = True
-        return True
 
 
 def _chunks(value: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from nexus.contract import state as contract
 from nexus.remotefs.state.contents import TXNS_MAX, judge_chunk
-from nexus.remotefs.state.store import StateError
+from nexus.remotefs.state.error import StateError
 from nexus.wire.state import Status
 
 SILENCE_NS: Final = contract.TRANSACTION_SILENCE_NS

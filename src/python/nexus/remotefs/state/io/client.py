@@ -26,11 +26,11 @@ from nexus.remotefs.state.acl import (
     TRANSFER_BYTES_MAX,
     VALUE_BYTES_MAX,
 )
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io import transfer
 from nexus.remotefs.state.io.transaction import Transaction, txn_of
 from nexus.remotefs.state.listing import Walk, is_last_page
 from nexus.remotefs.state.replies import ADVICE, SERVICE, check_key, check_reply, check_status
-from nexus.remotefs.state.store import StateError
 from nexus.wire.error import LocalProtocolError
 from nexus.wire.state import Op, Reply, Request, Status
 

@@ -29,8 +29,8 @@ from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import Settings
 from nexus.dsoftbus.log_reader import LogReader
 from nexus.remotefs.state.acl import NAMESPACE
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
-from nexus.remotefs.state.store import StateError
 from nexus.wire.gateway import Response
 
 GUEST: Final = """

@@ -17,8 +17,8 @@ from typing import Final, Protocol, Self
 from nexus.contract.state import TRANSACTION_SILENCE_NS
 from nexus.core.errors import NexusError
 from nexus.remotefs.state.acl import VALUE_BYTES_MAX
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.replies import ADVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 _OVER: Final = (

@@ -22,8 +22,8 @@ from nexus.dsoftbus.io.settings import (
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX, VALUE_BYTES_MAX
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.replies import ADVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire import transfer
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.state import Status
