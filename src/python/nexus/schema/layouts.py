@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final  # Any: pycapnp publishes no types.
+from typing import Final
 
 from nexus.schema.layout_model import Frame, Line, Part, Piece, Tail
 from nexus.schema.model import Enumeration, SchemaError, Type
-from nexus.schema.structs import Scope, marks_of, type_of
+from nexus.schema.nodes import Marks, Node, marks_of, value_of
+from nexus.schema.structs import Scope, type_of
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _VARIABLE: Final = ("text", "data", "list")
@@ -27,29 +28,28 @@ class _Slot:
     own: str
     name: str
     kind: Type
-    marks: Mapping[str, Any]
-    value: Any
+    marks: Marks
+    value: int | str | bytes | None
     doc: str
 
 
-def _slots(name: str, node: Any, scope: Scope) -> list[_Slot]:
+def _slots(name: str, node: Node, scope: Scope) -> list[_Slot]:
     found = []
     for field in sorted(node.struct.fields, key=lambda field: field.codeOrder):
         own = f"{name}.{field.name}"
         if field.which() != "slot":
             raise SchemaError(f"{own}: a group; a field of bytes is a number, a text, data or list")
         slot = field.slot
-        said = getattr(slot.defaultValue, slot.defaultValue.which())
         kind = type_of(own, slot.type, scope)
         marks = marks_of(field, scope.annotations)
         doc = scope.docs.get(own, "")
-        found.append(
-            _Slot(own, field.name, kind, marks, said if slot.hadExplicitDefault else None, doc)
-        )
+        value = value_of(slot.defaultValue) if slot.hadExplicitDefault else None
+        assert value is None or isinstance(value, int | str | bytes), f"{own}: {kind} is a value"
+        found.append(_Slot(own, field.name, kind, marks, value, doc))
     return found
 
 
-def read_frame(name: str, node: Any, scope: Scope, known: Mapping[str, Enumeration]) -> Frame:
+def read_frame(name: str, node: Node, scope: Scope, known: Mapping[str, Enumeration]) -> Frame:
     """Read a struct that is marked as bytes.
 
     Raises:
@@ -73,7 +73,7 @@ def read_frame(name: str, node: Any, scope: Scope, known: Mapping[str, Enumerati
     if pieces or not parts:
         parts.append(Part(after, tuple(pieces), None))
     frame = Frame(name, tuple(parts), scope.docs.get(name, ""))
-    expected = marks_of(node, scope.annotations).get("headBytes", frame.parts[0].width)
+    expected = marks_of(node, scope.annotations).number("headBytes", frame.parts[0].width)
     if expected != frame.parts[0].width:
         raise SchemaError(f"{name}: headBytes {expected}; its fields take {frame.parts[0].width}")
     return frame
@@ -83,7 +83,7 @@ def _piece(slot: _Slot, at: int, known: Mapping[str, Enumeration]) -> Piece:
     always: int | bytes | None = None
     enumeration = ""
     if slot.kind.kind in ("text", "data"):
-        width = slot.marks["width"]
+        width = slot.marks.number("width")
         if "always" in slot.marks:
             always = _octets(slot.value)
             if len(always) != width:
@@ -111,19 +111,22 @@ def _piece(slot: _Slot, at: int, known: Mapping[str, Enumeration]) -> Piece:
     )
 
 
-def _octets(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
+def _octets(value: int | str | bytes | None) -> bytes:
+    """The bytes of a text's or data's default; without one it is empty."""
+    if isinstance(value, str):
+        return value.encode()
+    return value if isinstance(value, bytes) else b""
 
 
 def _tail(slot: _Slot, pieces: list[Piece]) -> Tail:
-    length = slot.marks.get("lengthIn", "")
+    length = slot.marks.text("lengthIn") or ""
     if length and length not in {piece.name for piece in pieces}:
         raise SchemaError(
             f"{slot.own}: lengthIn {length!r}; before it stand "
             f"{', '.join(piece.name for piece in pieces) or 'no fields'}"
         )
     item = slot.kind.item
-    if item is not None and (item.kind != "text" or slot.marks.get("prefix") != 8):
+    if item is not None and (item.kind != "text" or slot.marks.number("prefix") != 8):
         raise SchemaError(f"{slot.own}: {slot.kind}; a list in bytes is of texts with `prefix(8)`")
     if item is not None and not (length and "itemsMax" in slot.marks):
         raise SchemaError(f"{slot.own}: a list in bytes has `lengthIn` and `itemsMax`")
@@ -131,19 +134,19 @@ def _tail(slot: _Slot, pieces: list[Piece]) -> Tail:
         slot.name,
         slot.kind.kind,
         length,
-        slot.marks.get("bytesMax", 0),
-        slot.marks.get("itemsMax", 0),
+        slot.marks.number("bytesMax"),
+        slot.marks.number("itemsMax"),
         slot.doc,
     )
 
 
-def read_line(name: str, node: Any, scope: Scope) -> Line:
+def read_line(name: str, node: Node, scope: Scope) -> Line:
     """Read a struct that is marked as a line of text.
 
     Raises:
         SchemaError: the text does not name just the fields, in their order.
     """
-    text = marks_of(node, scope.annotations)["line"]
+    text = marks_of(node, scope.annotations).text("line") or ""
     fields = [(slot.name, _form(slot), slot.doc) for slot in _slots(name, node, scope)]
     placed = _PLACE.findall(text)
     if placed != [field for field, _, _ in fields]:
@@ -160,5 +163,5 @@ def _form(slot: _Slot) -> str:
     if slot.kind.kind == "enum":
         return "member"
     if slot.kind.kind == "int":
-        return f"hex{slot.marks['hex']}" if "hex" in slot.marks else "number"
+        return f"hex{slot.marks.number('hex')}" if "hex" in slot.marks else "number"
     raise SchemaError(f"{slot.own}: {slot.kind}; a line has numbers, texts and members")

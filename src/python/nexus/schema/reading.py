@@ -1,14 +1,13 @@
 """Reads schemas with pycapnp, the judge of what is well-formed, into the values of the model.
 
-The one module that knows pycapnp's objects: everything is taken from the nodes that the compiler
-in it makes, and the comments from the text.
+Everything is taken from the nodes that the compiler in it makes, and the comments from the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final  # Any: pycapnp publishes no types.
+from typing import Final
 
 import capnp
 
@@ -26,7 +25,8 @@ from nexus.schema.model import (
     Struct,
     Value,
 )
-from nexus.schema.structs import Scope, marks_of, read_struct
+from nexus.schema.nodes import InterfaceSchema, Node, Parsed, Parser, Root, marks_of
+from nexus.schema.structs import Scope, read_struct
 from nexus.schema.trial import find_mistakes
 
 ANNOTATIONS: Final = "annotations.capnp"
@@ -67,7 +67,7 @@ def read_modules(paths: Iterable[Path]) -> tuple[Module, ...]:
     )
 
 
-def _load(parser: Any, path: Path) -> Any:
+def _load(parser: Parser, path: Path) -> Root:
     return parser.load(str(path), imports=[str(path.parent)])
 
 
@@ -80,7 +80,7 @@ def _compile(files: Iterable[Path]) -> None:
             getattr(root, nested.name, None)
 
 
-def _annotations(parser: Any, files: Iterable[Path]) -> Mapping[int, str]:
+def _annotations(parser: Parser, files: Iterable[Path]) -> Mapping[int, str]:
     """The ids of the annotations, and their names."""
     for path in files:
         beside = path.with_name(ANNOTATIONS)
@@ -90,7 +90,7 @@ def _annotations(parser: Any, files: Iterable[Path]) -> Mapping[int, str]:
     return {}
 
 
-def _nodes(root: Any) -> Iterator[tuple[str, Any]]:
+def _nodes(root: Root) -> Iterator[tuple[str, Parsed]]:
     """The things at the top of a file, by name.
 
     By their nodes, and not as attributes: a member may have the name of one, as `schema` has.
@@ -100,14 +100,14 @@ def _nodes(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _enumerations(
-    root: Any, docs: Mapping[str, str], known: Mapping[int, str]
+    root: Root, docs: Mapping[str, str], known: Mapping[int, str]
 ) -> Iterator[Enumeration]:
     for name, parsed in _nodes(root):
         if parsed.node.which() == "enum":
             yield _enumeration(name, parsed.node, docs, known)
 
 
-def _module(name: str, root: Any, scope: Scope, enumerations: Mapping[str, Enumeration]) -> Module:
+def _module(name: str, root: Root, scope: Scope, enumerations: Mapping[str, Enumeration]) -> Module:
     constants: list[Constant] = []
     interfaces: list[Interface] = []
     structs: list[Struct] = []
@@ -146,36 +146,42 @@ def _module(name: str, root: Any, scope: Scope, enumerations: Mapping[str, Enume
     )
 
 
-def _constant(module: str, name: str, value: Any, doc: str) -> Constant:
-    found: Value
-    if isinstance(value, bool | int | str | bytes):
-        found = value
-    else:
-        try:
-            found = tuple(value)
-        except TypeError:
-            found = ()
-        if not found or not all(isinstance(item, int | str) for item in found):
-            raise SchemaError(
-                f"{module}.capnp: const {name} is a {type(value).__name__}; constants are "
-                "numbers, texts, data, and lists of numbers or of texts that are not empty"
-            )
+def _constant(
+    module: str, name: str, value: bool | int | str | bytes | Iterable[int | str], doc: str
+) -> Constant:
+    found = value if isinstance(value, bool | int | str | bytes) else _items(value)
+    if found is None:
+        raise SchemaError(
+            f"{module}.capnp: const {name} is a {type(value).__name__}; constants are "
+            "numbers, texts, data, and lists of numbers or of texts that are not empty"
+        )
     return Constant(name, found, doc)
 
 
+def _items(value: Iterable[int | str]) -> Value | None:
+    """A list's items, of one type; None if it is empty, or not a list."""
+    try:
+        items = tuple(value)
+    except TypeError:
+        return None
+    numbers = tuple(item for item in items if isinstance(item, int))
+    texts = tuple(item for item in items if isinstance(item, str))
+    return next((found for found in (numbers, texts) if items and len(found) == len(items)), None)
+
+
 def _enumeration(
-    name: str, node: Any, docs: Mapping[str, str], known: Mapping[int, str]
+    name: str, node: Node, docs: Mapping[str, str], known: Mapping[int, str]
 ) -> Enumeration:
     marks = marks_of(node, known)
-    bits = marks.get("bits", 0)
+    bits = marks.number("bits")
     members: list[Member] = []
     for enumerant in node.enum.enumerants:
         own = marks_of(enumerant, known)
         members.append(
             Member(
                 enumerant.name,
-                own.get("code", len(members)),
-                own.get("word"),
+                own.number("code", len(members)),
+                own.text("word"),
                 docs.get(f"{name}.{enumerant.name}", ""),
                 "changes" in own,
                 "never" in own,
@@ -200,8 +206,8 @@ def _check_enumeration(name: str, bits: int, members: list[Member]) -> None:
             raise SchemaError(f"enum {name}: {other} and {member.name} both are {member.code}")
 
 
-def _interface(name: str, schema: Any, scope: Scope) -> Interface:
-    serves = marks_of(schema.node, scope.annotations).get("serves")
+def _interface(name: str, schema: InterfaceSchema, scope: Scope) -> Interface:
+    serves = marks_of(schema.node, scope.annotations).text("serves")
     if serves is None:
         raise SchemaError(f"interface {name}: no `serves` says which service answers")
     methods = []

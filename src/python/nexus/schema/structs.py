@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final  # Any: pycapnp publishes no types.
+from typing import Final
 
 from nexus.schema.model import Field, SchemaError, Struct, Type
+from nexus.schema.nodes import FieldNode, Node, Slot, TypeNode, marks_of, value_of
 
 # The compiler's number for a field that is in no union.
 _NO_MEMBER: Final = 0xFFFF
@@ -26,17 +27,7 @@ class Scope:
     annotations: Mapping[int, str]
 
 
-def marks_of(node: Any, known: Mapping[int, str]) -> dict[str, Any]:
-    """The annotations of a node, by name."""
-    marks = {}
-    for annotation in node.annotations:
-        value = annotation.value
-        kind = value.which()
-        marks[known.get(annotation.id, "")] = None if kind == "void" else getattr(value, kind)
-    return marks
-
-
-def read_struct(name: str, node: Any, scope: Scope) -> Struct:
+def read_struct(name: str, node: Node, scope: Scope) -> Struct:
     """Read one struct.
 
     Raises:
@@ -54,7 +45,7 @@ def read_struct(name: str, node: Any, scope: Scope) -> Struct:
     )
 
 
-def _field(struct: str, field: Any, scope: Scope) -> Field:
+def _field(struct: str, field: FieldNode, scope: Scope) -> Field:
     own = f"{struct}.{field.name}"
     if field.which() != "slot":
         raise SchemaError(f"{own}: a group; a field is a value, a text, data, a struct or a list")
@@ -68,15 +59,15 @@ def _field(struct: str, field: Any, scope: Scope) -> Field:
         slot.offset,
         _default(own, kind, slot),
         None if field.discriminantValue == _NO_MEMBER else field.discriminantValue,
-        marks.get("bytesMax", 0),
-        marks.get("itemsMax", 0),
-        marks.get("serviceMax", 0),
+        marks.number("bytesMax"),
+        marks.number("itemsMax"),
+        marks.number("serviceMax"),
         "optional" in marks,
         scope.docs.get(own, ""),
     )
 
 
-def type_of(own: str, node: Any, scope: Scope) -> Type:
+def type_of(own: str, node: TypeNode, scope: Scope) -> Type:
     """Read the type of a field, or of the items of a list."""
     which = node.which()
     if which in _INTEGERS:
@@ -95,9 +86,11 @@ def type_of(own: str, node: Any, scope: Scope) -> Type:
     raise SchemaError(f"{own}: {which}; a field is a value, a text, data, a struct or a list")
 
 
-def _default(own: str, kind: Type, slot: Any) -> int:
+def _default(own: str, kind: Type, slot: Slot) -> int:
     if not slot.hadExplicitDefault:
         return 0
     if kind.kind not in ("int", "enum", "bool"):
         raise SchemaError(f"{own}: a default; only numbers have one")
-    return int(getattr(slot.defaultValue, slot.defaultValue.which()))
+    default = value_of(slot.defaultValue)
+    assert isinstance(default, int), f"{own}: its kind is a number"
+    return int(default)
