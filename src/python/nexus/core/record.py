@@ -9,12 +9,20 @@ class of one kind cannot derive from one of the other.  Why: ADR 22.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any  # Any: it makes classes, whose fields it cannot know.
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from dataclasses import Field
     from dataclasses import dataclass as dataclass
     from dataclasses import field as field
+    from typing import Protocol
+
+    class _Checked(Protocol):
+        """A record; only one that checks its values has the method."""
+
+        def __post_init__(self) -> None: ...
+
 else:
 
     def dataclass(
@@ -24,18 +32,18 @@ else:
         frozen: bool = False,
         slots: bool = False,
         kw_only: bool = False,
-    ) -> Any:
+    ) -> type | Callable[[type], type]:
         """Make a record of a class; its annotations are strings, as the future import has them."""
         if cls is None:
             return lambda cls: _make(cls, frozen, slots, kw_only)
         return _make(cls, frozen, slots, kw_only)
 
-    def field(*, default_factory: Callable[[], Any]) -> Any:
+    def field(*, default_factory: Callable[[], object]) -> _Factory:
         """Give a field a fresh default for each instance."""
         return _Factory(default_factory)
 
 
-_FIELDS = "__record_fields__"
+_FIELDS: Final = "__record_fields__"
 
 
 class _Factory:
@@ -43,7 +51,7 @@ class _Factory:
 
     __slots__ = ("make",)
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], object]) -> None:
         self.make = make
 
 
@@ -56,27 +64,36 @@ class _Field:
         self.annotation = annotation
         self.is_kw_only = is_kw_only
         self.has_default = False
-        self.default: Any = None
+        self.default: object = None
 
 
 class _LibraryFields:
     """The fields as `dataclasses` has them, made when one of its functions asks."""
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Mapping[str, Field[object]]:
         import dataclasses  # Slow, and seldom needed.
 
-        body: dict[str, Any] = {"__annotations__": {}}
-        for name, it in getattr(owner, _FIELDS).items():
-            body["__annotations__"][name] = it.annotation
-            given: dict[str, Any] = {"kw_only": it.is_kw_only}
+        fields = _fields_of(owner)
+        body: dict[str, object] = {
+            "__annotations__": {name: it.annotation for name, it in fields.items()},
+            "__module__": owner.__module__,
+        }
+        for name, it in fields.items():
             if isinstance(it.default, _Factory):
-                given["default_factory"] = it.default.make
+                body[name] = dataclasses.field(
+                    kw_only=it.is_kw_only, default_factory=it.default.make
+                )
             elif it.has_default:
-                given["default"] = it.default
-            body[name] = dataclasses.field(**given)
-        body["__module__"] = owner.__module__
-        made: Any = dataclasses.dataclass(type(owner.__name__, (), body))
-        return made.__dataclass_fields__
+                body[name] = dataclasses.field(kw_only=it.is_kw_only, default=it.default)
+            else:
+                body[name] = dataclasses.field(kw_only=it.is_kw_only)
+        made: type = dataclasses.dataclass(type(owner.__name__, (), body))
+        found: Mapping[str, Field[object]] = vars(made)["__dataclass_fields__"]
+        return found
+
+
+def _fields_of(kind: type) -> Mapping[str, _Field]:
+    return cast("Mapping[str, _Field]", getattr(kind, _FIELDS))
 
 
 def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
@@ -124,14 +141,14 @@ def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
     return made
 
 
-def _methods(fields: dict[str, _Field], is_checked: bool) -> dict[str, Any]:
+def _methods(fields: dict[str, _Field], is_checked: bool) -> dict[str, object]:
     """Make the methods that every record has."""
     names = tuple(fields)
     positional = tuple(name for name, it in fields.items() if not it.is_kw_only)
     ordered = (*positional, *(name for name, it in fields.items() if it.is_kw_only))
     put = object.__setattr__
 
-    def initialize(self: Any, /, *given: Any, **named: Any) -> None:
+    def initialize(self: _Checked, /, *given: object, **named: object) -> None:
         for name, value in zip(positional, given, strict=False):
             put(self, name, value)
         for name in ordered[len(given) :] if given else ordered:
@@ -147,19 +164,19 @@ def _methods(fields: dict[str, _Field], is_checked: bool) -> dict[str, Any]:
         if is_checked:
             self.__post_init__()
 
-    def values(self: Any) -> tuple[Any, ...]:
+    def values(self: object) -> tuple[object, ...]:
         return tuple([getattr(self, name) for name in names])
 
-    def equal(self: Any, other: Any) -> Any:
+    def equal(self: object, other: object) -> bool:
         return (
             values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
         )
 
-    def show(self: Any) -> str:
+    def show(self: object) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__qualname__}({shown})"
 
-    def number(self: Any) -> int:
+    def number(self: object) -> int:
         return hash(values(self))
 
     return {
@@ -183,10 +200,10 @@ def _refuse_to_delete(self: object, name: str) -> None:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _get_state(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in getattr(self, _FIELDS)]
+def _get_state(self: object) -> list[object]:
+    return [getattr(self, name) for name in _fields_of(type(self))]
 
 
-def _set_state(self: Any, state: list[Any]) -> None:
-    for name, value in zip(getattr(self, _FIELDS), state, strict=True):
+def _set_state(self: object, state: list[object]) -> None:
+    for name, value in zip(_fields_of(type(self)), state, strict=True):
         object.__setattr__(self, name, value)
