@@ -16,7 +16,8 @@ from nexus.dsoftbus.rate import Limit
 from nexus.wire import mux, rpc, rpc_answer, rpc_call
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import DEADLINE_MS_MAX, Request, Status, decode_frame
-from nexus.wire.method_frames import method_of, read_request, reply_frame, request_frame
+from nexus.wire.method_frames import method_of, read_request, request_frame
+from nexus.wire.method_replies import reply_frame
 from nexus.wire.methods import METHODS, Method, read_results
 
 SOURCE = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/rpc_cases.json"

@@ -7,12 +7,12 @@ other one, be it good or bad, is left to the reader of all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from struct import Struct as Layout
-from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
+from typing import Any, Final, Generic
 
-from nexus.contract.message import Field
+from nexus.contract.message import AnyStruct, Field, Struct
 
 _WORD: Final = 8
 _EMPTY: Final = (0xFFFF_FFFC).to_bytes(_WORD, "little")
@@ -27,15 +27,15 @@ _ANY_LENGTH: Final = 1 << 32
 _PADS: Final = tuple(bytes(-length % _WORD) for length in range(_WORD))
 
 
-class Flat:
+class Flat(Generic[AnyStruct]):
     """One kind of struct."""
 
-    __slots__ = ("_data", "_enums", "_get", "_kind", "_pointer", "_pointers", "_size", "_table")
+    __slots__ = ("_data", "_enums", "_get", "_make", "_pointer", "_pointers", "_size", "_table")
 
-    def __init__(self, kind: type[Any], values: list[Field], pointers: list[Field]) -> None:
+    def __init__(self, kind: type[AnyStruct], values: list[Field], pointers: list[Field]) -> None:
         """Prepare for a kind whose fields are these, in the order of its own."""
         layout = kind.LAYOUT
-        self._kind = kind
+        self._make: Callable[..., AnyStruct] = kind
         high = layout.data_words | layout.pointers << 16
         self._pointer = _U64.pack(high << 32) if high else _EMPTY
         self._data = Layout("<" + "".join(_pieces(values, layout.data_words)))
@@ -52,7 +52,7 @@ class Flat:
         self._get = tuple(attrgetter(field.name) for field in values)
         self._size = _WORD * (layout.data_words + layout.pointers)
 
-    def write(self, value: Any) -> bytes:
+    def write(self, value: AnyStruct) -> bytes:
         """Return the segment of a message: the pointer to the struct, and the struct."""
         out = self._pointer + self._data.pack(*[get(value) for get in self._get])
         if not self._pointers:
@@ -72,7 +72,7 @@ class Flat:
             words += (length + 7) // _WORD
         return out + self._table.pack(*table) + tail
 
-    def read(self, message: bytes, at: int) -> Any:
+    def read(self, message: bytes, at: int) -> AnyStruct | None:
         """Return the struct whose pointer stands there; None if it has to be read otherwise."""
         start = at + _WORD
         end = start + self._size
@@ -85,7 +85,7 @@ class Flat:
                 return None
             values[index] = members[raw]
         if not self._pointers:
-            return self._kind(*values)
+            return self._make(*values)
         at = start + self._data.size
         table = self._table.unpack_from(message, at)
         for pointer, (_, is_text, most) in zip(table, self._pointers, strict=True):
@@ -108,21 +108,21 @@ class Flat:
                     return None
             else:
                 values.append(octets)
-        return self._kind(*values)
+        return self._make(*values)
 
 
 # As many as there are kinds of structs in the contract.
-_FLATS: Final[dict[type[Any], Flat | None]] = {}
+_FLATS: Final[dict[type[Struct], Flat[Any] | None]] = {}  # Any: each kind has its own.
 
 
-def flat_of(kind: type[Any]) -> Flat | None:
+def flat_of(kind: type[AnyStruct]) -> Flat[AnyStruct] | None:
     """Return the short cut for a kind of struct; None if it has lists, unions or the like."""
     if kind not in _FLATS:
         _FLATS[kind] = _make(kind)
     return _FLATS[kind]
 
 
-def _make(kind: type[Any]) -> Flat | None:
+def _make(kind: type[AnyStruct]) -> Flat[AnyStruct] | None:
     layout = kind.LAYOUT
     values, pointers = [], []
     for field in layout.fields:

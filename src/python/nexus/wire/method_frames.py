@@ -1,4 +1,4 @@
-"""A method's parameters as the frame of its service, and back; its results as the reply's frame.
+"""A method's parameters as the frame of its service, and back.
 
 The table of docs/spec/rpc.md, *Messages as frames*.  A gateway writes what a peer's parameters say,
 be it sensible or not: what the service refuses it is to refuse in its own words.  `methods` is for
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from struct import Struct as Layout
-from typing import Any, Final, NamedTuple  # Any: fields of generated kinds, known when it runs.
+from typing import Any, Final, NamedTuple, TypeVar
 
+from nexus.contract import log as log_contract
+from nexus.contract import packagefs as package_contract
+from nexus.contract import samgr as samgr_contract
 from nexus.contract import services
+from nexus.contract import state as state_contract
 from nexus.contract.message import Struct
-from nexus.wire import bundle, log, packagefs, samgr, state
 from nexus.wire.error import LocalProtocolError, Reason
 from nexus.wire.methods import BY_NAME, Method
 
@@ -44,8 +47,8 @@ class Spoken(NamedTuple):
     nonce: int | None = None
 
 
-def _write_name(params: Any) -> bytes:
-    name: bytes = params.name.encode()
+def _write_name(params: samgr_contract.ResolveStatusParams) -> bytes:
+    name = params.name.encode()
     if len(name) > 0xFF:
         raise LocalProtocolError(Reason.OVERSIZED, f"a name of {len(name)} bytes")
     return bytes((len(name),)) + name
@@ -56,28 +59,27 @@ def _write_text(text: str) -> bytes:
     return _U16.pack(len(octets)) + octets
 
 
-def _write_put(params: Any) -> bytes:
-    key: bytes = params.key.encode()
-    value: bytes = params.value
+def _write_put(params: state_contract.PutParams | state_contract.TxnPutParams) -> bytes:
+    key, value = params.key.encode(), params.value
     return _PUT.pack(len(key), len(value)) + key + value
 
 
-def _write_list(params: Any) -> bytes:
-    prefix: bytes = params.prefix.encode()
+def _write_list(params: state_contract.ListParams) -> bytes:
+    prefix = params.prefix.encode()
     # Behind all else, and not there if it is empty.
     rest = _write_text(params.after) if params.after else b""
     return _LIST.pack(len(prefix), params.limit) + prefix + rest
 
 
-def _write_txn_put(params: Any) -> bytes:
+def _write_txn_put(params: state_contract.TxnPutParams) -> bytes:
     return _U64.pack(params.txn) + _write_put(params)
 
 
-def _write_nothing(_: Any) -> bytes:
+def _write_nothing(_: Struct) -> bytes:
     return b""
 
 
-_Fields = tuple[Any, ...] | None
+_Fields = tuple[object, ...] | None
 
 
 def _read_name(tail: bytes) -> _Fields:
@@ -123,36 +125,64 @@ def _read_fixed(layout: Layout) -> Callable[[bytes], _Fields]:
     return lambda tail: layout.unpack(tail) if len(tail) == layout.size else None
 
 
-_Tail = tuple[Callable[[Any], bytes], Callable[[bytes], _Fields]]
+class _Tail(NamedTuple):
+    """The bytes behind the operation: how they are written from the parameters, and read."""
 
-_EMPTY: Final = Layout("")
-_TEXT_PATH: Final[_Tail] = (lambda params: _write_text(params.path), _read_text)
-_TEXT_KEY: Final[_Tail] = (lambda params: _write_text(params.key), _read_text)
-_NOTHING: Final = (_write_nothing, _read_fixed(_EMPTY))
+    write: Callable[[Any], bytes]  # Any: `_tail` has held it to the method's parameters.
+    read: Callable[[bytes], _Fields]
 
-_TXN: Final[_Tail] = (lambda params: _U64.pack(params.txn), _read_fixed(_U64))
 
-# The bytes behind the operation: how they are written from the parameters, and read.
+_Params = TypeVar("_Params", bound=Struct)
+
+
+def _tail(
+    _: type[_Params], write: Callable[[_Params], bytes], read: Callable[[bytes], _Fields]
+) -> _Tail:
+    return _Tail(write, read)
+
+
+_NOTHING: Final = _Tail(_write_nothing, _read_fixed(Layout("")))
+
 _TAILS: Final[Mapping[tuple[str, str], _Tail]] = {
-    ("samgrd", "resolve-status"): (_write_name, _read_name),
+    ("samgrd", "resolve-status"): _tail(
+        samgr_contract.ResolveStatusParams, _write_name, _read_name
+    ),
     ("bundlemgrd", "list"): _NOTHING,
-    ("packagefsd", "stat"): _TEXT_PATH,
-    ("packagefsd", "open"): _TEXT_PATH,
-    ("packagefsd", "read"): (
+    ("packagefsd", "stat"): _tail(
+        package_contract.StatParams, lambda params: _write_text(params.path), _read_text
+    ),
+    ("packagefsd", "open"): _tail(
+        package_contract.OpenParams, lambda params: _write_text(params.path), _read_text
+    ),
+    ("packagefsd", "read"): _tail(
+        package_contract.ReadParams,
         lambda params: _READ.pack(params.handle, params.offset, params.length),
         _read_fixed(_READ),
     ),
-    ("packagefsd", "close"): (lambda params: _U32.pack(params.handle), _read_fixed(_U32)),
-    ("statefsd", "put"): (_write_put, _read_put),
-    ("statefsd", "get"): _TEXT_KEY,
-    ("statefsd", "delete"): _TEXT_KEY,
-    ("statefsd", "list"): (_write_list, _read_list),
+    ("packagefsd", "close"): _tail(
+        package_contract.CloseParams,
+        lambda params: _U32.pack(params.handle),
+        _read_fixed(_U32),
+    ),
+    ("statefsd", "put"): _tail(state_contract.PutParams, _write_put, _read_put),
+    ("statefsd", "get"): _tail(
+        state_contract.GetParams, lambda params: _write_text(params.key), _read_text
+    ),
+    ("statefsd", "delete"): _tail(
+        state_contract.DeleteParams, lambda params: _write_text(params.key), _read_text
+    ),
+    ("statefsd", "list"): _tail(state_contract.ListParams, _write_list, _read_list),
     ("statefsd", "sync"): _NOTHING,
     ("statefsd", "txn-begin"): _NOTHING,
-    ("statefsd", "txn-put"): (_write_txn_put, _read_txn_put),
-    ("statefsd", "txn-commit"): _TXN,
-    ("statefsd", "txn-abort"): _TXN,
-    ("logd", "query"): (
+    ("statefsd", "txn-put"): _tail(state_contract.TxnPutParams, _write_txn_put, _read_txn_put),
+    ("statefsd", "txn-commit"): _tail(
+        state_contract.TxnCommitParams, lambda params: _U64.pack(params.txn), _read_fixed(_U64)
+    ),
+    ("statefsd", "txn-abort"): _tail(
+        state_contract.TxnAbortParams, lambda params: _U64.pack(params.txn), _read_fixed(_U64)
+    ),
+    ("logd", "query"): _tail(
+        log_contract.QueryParams,
         lambda params: _QUERY.pack(params.since_ns, params.max),
         _read_fixed(_QUERY),
     ),
@@ -205,49 +235,3 @@ def read_request(service: int, frame: bytes) -> Spoken | None:
     except UnicodeDecodeError:
         return None
     return None if fields is None else Spoken(method, method.params(*fields), nonce)
-
-
-def reply_frame(spoken: Spoken, results: Any) -> bytes:
-    """Return the frame of a service that answers with these results.
-
-    Raises:
-        LocalProtocolError: no service answers so: an unknown status, or values beside a failure.
-    """
-    if results.status is None:
-        raise LocalProtocolError(Reason.UNKNOWN_STATUS)
-    method, nonce = spoken.method, spoken.nonce
-    match method.service_name, method.name:
-        case "samgrd", _:
-            return samgr.SlotReply(samgr.Op.RESOLVE_STATUS, results.status).encode()
-        case "bundlemgrd", _:
-            return bundle.ListReply(results.status, results.count).encode()
-        case "packagefsd", "stat":
-            return packagefs.StatReply(results.status, results.size, results.kind).encode()
-        case "packagefsd", "open":
-            return packagefs.OpenReply(results.status, results.handle).encode()
-        case "packagefsd", "read":
-            return packagefs.ReadReply(results.status, results.bytes).encode()
-        case "packagefsd", _:
-            return packagefs.CloseReply(results.status).encode()
-        case "statefsd", _:
-            fields = {
-                name: getattr(results, name)
-                for name in ("value", "keys", "txn")
-                if hasattr(results, name)
-            }
-            op = state.Op(method.opcode)
-            return state.Reply(op, results.status, nonce=nonce, **fields).encode()
-        case _:
-            return _log_reply(results, nonce)
-
-
-def _log_reply(results: Any, nonce: int | None) -> bytes:
-    reply = log.Reply(
-        log.Op.QUERY,
-        results.status,
-        nonce,
-        total=results.total,
-        dropped=results.dropped,
-        records=tuple(results.records),
-    )
-    return reply.encode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
+from typing import Any, Final, NamedTuple, TypeVar
 
 from nexus.contract import bundle as bundle_contract
 from nexus.contract import log as log_contract
@@ -34,10 +34,10 @@ class Method:
     number: int
     name: str
     opcode: int
-    params: type[Any]
-    results: type[Any]
-    request: Callable[[Any], bytes]
-    read_reply: Callable[[bytes], Any]
+    params: type[Any]  # Any: made of fields by callers that know them when they run.
+    results: type[Any]  # Any: likewise.
+    request: Callable[[Any], bytes]  # Any: each method has parameters of its own kind.
+    read_reply: Callable[[bytes], Struct]
 
 
 def _not_of(name: str) -> RemoteProtocolError:
@@ -66,51 +66,37 @@ def _listed_bundles(frame: bytes) -> bundle_contract.ListResults:
     return bundle_contract.ListResults(reply.status, reply.count)
 
 
-def _package_reply(frame: bytes) -> Any:
+def _package_reply(frame: bytes) -> Struct:
     """A reply as its results, whichever it is; one that failed may be bare."""
     reply = packagefs.decode_reply(frame)
-    if isinstance(reply, packagefs.StatReply):
-        return package_contract.StatResults(reply.status, reply.size, reply.kind)
-    if isinstance(reply, packagefs.OpenReply):
-        return package_contract.OpenResults(reply.status, reply.handle)
-    if isinstance(reply, packagefs.ReadReply):
-        return package_contract.ReadResults(reply.status, reply.data)
-    if isinstance(reply, packagefs.CloseReply):
-        return package_contract.CloseResults(reply.status)
-    results = {
-        packagefs.Op.STAT: package_contract.StatResults,
-        packagefs.Op.OPEN: package_contract.OpenResults,
-        packagefs.Op.READ: package_contract.ReadResults,
-        packagefs.Op.CLOSE: package_contract.CloseResults,
-    }
-    return results[packagefs.Op(reply.op)](reply.status)
+    match reply:
+        case packagefs.StatReply():
+            return package_contract.StatResults(reply.status, reply.size, reply.kind)
+        case packagefs.OpenReply():
+            return package_contract.OpenResults(reply.status, reply.handle)
+        case packagefs.ReadReply():
+            return package_contract.ReadResults(reply.status, reply.data)
+        case packagefs.CloseReply():
+            return package_contract.CloseResults(reply.status)
+        case packagefs.Failure():
+            return _FAILED[packagefs.Op(reply.op)](reply.status)
 
 
-def _state_request(op: state.Op) -> Callable[[Any], bytes]:
-    def request(params: Any) -> bytes:
-        fields = {
-            name: getattr(params, name)
-            for name in ("txn", "key", "value", "limit")
-            if hasattr(params, name)
-        }
-        if op is state.Op.LIST:
-            fields["key"] = params.prefix
-            fields["after"] = params.after
-        return state.Request(op, **fields).encode()
-
-    return request
+_FAILED: Final[Mapping[packagefs.Op, Callable[[packagefs.Status], Struct]]] = {
+    packagefs.Op.STAT: package_contract.StatResults,
+    packagefs.Op.OPEN: package_contract.OpenResults,
+    packagefs.Op.READ: package_contract.ReadResults,
+    packagefs.Op.CLOSE: package_contract.CloseResults,
+}
 
 
-def _state_reply(op: state.Op, results: type[Any]) -> Callable[[bytes], Any]:
-    def read(frame: bytes) -> Any:
+def _state_reply(
+    op: state.Op, results: Callable[[state.Reply], Struct]
+) -> Callable[[bytes], Struct]:
+    def read(frame: bytes) -> Struct:
         reply = state.decode_reply(frame)
         _require(reply.op is op, op.name.lower())
-        found = {
-            name: getattr(reply, name)
-            for name in ("value", "keys", "txn")
-            if name in results.__dataclass_fields__
-        }
-        return results(status=reply.status, **found)
+        return results(reply)
 
     return read
 
@@ -127,72 +113,138 @@ def _counted(frame: bytes) -> log_contract.StatsResults:
     return log_contract.StatsResults(reply.status, reply.total, reply.dropped)
 
 
-_Row = tuple[type[Any], type[Any], Callable[[Any], bytes], Callable[[bytes], Any]]
+class _Row(NamedTuple):
+    """The parts of a method that its service's page does not have."""
+
+    params: type[Struct]
+    results: type[Struct]
+    request: Callable[[Any], bytes]  # Any: `_row` has held it to `params`.
+    read_reply: Callable[[bytes], Struct]
+
+
+_Params = TypeVar("_Params", bound=Struct)
+
+
+def _row(
+    params: type[_Params],
+    results: type[Struct],
+    request: Callable[[_Params], bytes],
+    read_reply: Callable[[bytes], Struct],
+) -> _Row:
+    """Join a method's parts; the writer takes parameters of the method's own kind."""
+    return _Row(params, results, request, read_reply)
+
 
 # By the names of service and operation that a configuration has.
 _ROWS: Final[Mapping[tuple[str, str], _Row]] = {
-    ("samgrd", "resolve-status"): (
+    ("samgrd", "resolve-status"): _row(
         samgr_contract.ResolveStatusParams,
         samgr_contract.ResolveStatusResults,
         _resolve,
         _resolved,
     ),
-    ("bundlemgrd", "list"): (
+    ("bundlemgrd", "list"): _row(
         bundle_contract.ListParams,
         bundle_contract.ListResults,
         lambda _: bundle.Request(bundle.Op.LIST).encode(),
         _listed_bundles,
     ),
-    ("packagefsd", "stat"): (
+    ("packagefsd", "stat"): _row(
         package_contract.StatParams,
         package_contract.StatResults,
         lambda params: packagefs.PathRequest(packagefs.Op.STAT, params.path).encode(),
         _package_reply,
     ),
-    ("packagefsd", "open"): (
+    ("packagefsd", "open"): _row(
         package_contract.OpenParams,
         package_contract.OpenResults,
         lambda params: packagefs.PathRequest(packagefs.Op.OPEN, params.path).encode(),
         _package_reply,
     ),
-    ("packagefsd", "read"): (
+    ("packagefsd", "read"): _row(
         package_contract.ReadParams,
         package_contract.ReadResults,
         lambda p: packagefs.ReadRequest(p.handle, p.offset, p.length).encode(),
         _package_reply,
     ),
-    ("packagefsd", "close"): (
+    ("packagefsd", "close"): _row(
         package_contract.CloseParams,
         package_contract.CloseResults,
         lambda params: packagefs.CloseRequest(params.handle).encode(),
         _package_reply,
     ),
-    **{
-        ("statefsd", op.name.lower().replace("_", "-")): (
-            params,
-            results,
-            _state_request(op),
-            _state_reply(op, results),
-        )
-        for op, params, results in (
-            (state.Op.PUT, state_contract.PutParams, state_contract.PutResults),
-            (state.Op.GET, state_contract.GetParams, state_contract.GetResults),
-            (state.Op.DELETE, state_contract.DeleteParams, state_contract.DeleteResults),
-            (state.Op.LIST, state_contract.ListParams, state_contract.ListResults),
-            (state.Op.SYNC, state_contract.SyncParams, state_contract.SyncResults),
-            (state.Op.TXN_BEGIN, state_contract.TxnBeginParams, state_contract.TxnBeginResults),
-            (state.Op.TXN_PUT, state_contract.TxnPutParams, state_contract.TxnPutResults),
-            (state.Op.TXN_COMMIT, state_contract.TxnCommitParams, state_contract.TxnCommitResults),
-            (state.Op.TXN_ABORT, state_contract.TxnAbortParams, state_contract.TxnAbortResults),
-        )
-    },
-    ("logd", "query"): (
+    ("statefsd", "put"): _row(
+        state_contract.PutParams,
+        state_contract.PutResults,
+        lambda p: state.Request(state.Op.PUT, p.key, p.value).encode(),
+        _state_reply(state.Op.PUT, lambda reply: state_contract.PutResults(reply.status)),
+    ),
+    ("statefsd", "get"): _row(
+        state_contract.GetParams,
+        state_contract.GetResults,
+        lambda params: state.Request(state.Op.GET, params.key).encode(),
+        _state_reply(
+            state.Op.GET, lambda reply: state_contract.GetResults(reply.status, reply.value)
+        ),
+    ),
+    ("statefsd", "delete"): _row(
+        state_contract.DeleteParams,
+        state_contract.DeleteResults,
+        lambda params: state.Request(state.Op.DELETE, params.key).encode(),
+        _state_reply(state.Op.DELETE, lambda reply: state_contract.DeleteResults(reply.status)),
+    ),
+    ("statefsd", "list"): _row(
+        state_contract.ListParams,
+        state_contract.ListResults,
+        lambda p: state.Request(state.Op.LIST, p.prefix, limit=p.limit, after=p.after).encode(),
+        _state_reply(
+            state.Op.LIST, lambda reply: state_contract.ListResults(reply.status, reply.keys)
+        ),
+    ),
+    ("statefsd", "sync"): _row(
+        state_contract.SyncParams,
+        state_contract.SyncResults,
+        lambda _: state.Request(state.Op.SYNC).encode(),
+        _state_reply(state.Op.SYNC, lambda reply: state_contract.SyncResults(reply.status)),
+    ),
+    ("statefsd", "txn-begin"): _row(
+        state_contract.TxnBeginParams,
+        state_contract.TxnBeginResults,
+        lambda _: state.Request(state.Op.TXN_BEGIN).encode(),
+        _state_reply(
+            state.Op.TXN_BEGIN,
+            lambda reply: state_contract.TxnBeginResults(reply.status, reply.txn),
+        ),
+    ),
+    ("statefsd", "txn-put"): _row(
+        state_contract.TxnPutParams,
+        state_contract.TxnPutResults,
+        lambda p: state.Request(state.Op.TXN_PUT, p.key, p.value, txn=p.txn).encode(),
+        _state_reply(state.Op.TXN_PUT, lambda reply: state_contract.TxnPutResults(reply.status)),
+    ),
+    ("statefsd", "txn-commit"): _row(
+        state_contract.TxnCommitParams,
+        state_contract.TxnCommitResults,
+        lambda params: state.Request(state.Op.TXN_COMMIT, txn=params.txn).encode(),
+        _state_reply(
+            state.Op.TXN_COMMIT, lambda reply: state_contract.TxnCommitResults(reply.status)
+        ),
+    ),
+    ("statefsd", "txn-abort"): _row(
+        state_contract.TxnAbortParams,
+        state_contract.TxnAbortResults,
+        lambda params: state.Request(state.Op.TXN_ABORT, txn=params.txn).encode(),
+        _state_reply(
+            state.Op.TXN_ABORT, lambda reply: state_contract.TxnAbortResults(reply.status)
+        ),
+    ),
+    ("logd", "query"): _row(
         log_contract.QueryParams,
         log_contract.QueryResults,
         lambda params: log.Query(params.since_ns, params.max).encode(),
         _queried,
     ),
-    ("logd", "stats"): (
+    ("logd", "stats"): _row(
         log_contract.StatsParams,
         log_contract.StatsResults,
         lambda _: log.Stats().encode(),

@@ -12,6 +12,8 @@ from nexus.contract import services
 from nexus.contract import state as state_contract
 from nexus.wire import bundle, log, packagefs, samgr, state
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
+from nexus.wire.method_frames import Spoken
+from nexus.wire.method_replies import reply_frame
 from nexus.wire.methods import BY_NAME, METHODS, read_results
 
 RECORD = (1, 2, log.Level.WARN, 3, "s", "m", "f")
@@ -189,3 +191,9 @@ def test_the_answer_to_another_method_is_none(
 def test_what_no_frame_can_say_is_not_asked() -> None:
     with pytest.raises(LocalProtocolError):
         BY_NAME["packagefsd", "stat"].request(package_contract.StatParams("p" * 193))
+
+
+def test_results_that_say_less_than_their_frame_have_none() -> None:
+    spoken = Spoken(BY_NAME["logd", "stats"], log_contract.StatsParams())
+    with pytest.raises(LocalProtocolError, match="stats"):
+        reply_frame(spoken, log_contract.StatsResults(log.Status.OK, 9, 1))

@@ -10,7 +10,8 @@ from nexus.contract.message import MalformedMessage, Reader, Struct
 from nexus.wire.error import Reason, RemoteProtocolError
 from nexus.wire.flat import flat_of
 from nexus.wire.gateway import Status
-from nexus.wire.method_frames import Spoken, reply_frame
+from nexus.wire.method_frames import Spoken
+from nexus.wire.method_replies import reply_frame
 from nexus.wire.methods import METHODS, Method
 from nexus.wire.methods import read_results as read_reply
 from nexus.wire.rpc import LIMITS, MESSAGE_BYTES_MAX, segment_of
