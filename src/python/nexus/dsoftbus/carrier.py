@@ -186,9 +186,13 @@ class Carrier:
         if streams is None or streams.peer is None:
             raise LocalProtocolError(Reason.STATE, "there are no streams in this session")
         if name == GATEWAY or name.startswith(rpc.STREAM_PREFIX):
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{name!r} is opened by calls")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"{name!r} is opened by calls; expected another name"
+            )
         if streams.own_count >= streams.peer.streams_max - self._asked.reserved:
-            raise LocalProtocolError(Reason.STATE, f"{streams.own_count} streams are open")
+            raise LocalProtocolError(
+                Reason.STATE, f"{streams.own_count} streams are open; close one first"
+            )
         return streams.open(streams.free_name(name), priority)
 
     def send_call(self, ask: Ask) -> bool:

@@ -103,7 +103,9 @@ class Mux:
     def start(self) -> None:
         """Begin: the peer is authenticated.  Our SETTINGS is the first frame."""
         if self._is_started:
-            raise LocalProtocolError(Reason.STATE, "streams were started")
+            raise LocalProtocolError(
+                Reason.STATE, "the streams of this session were started already"
+            )
         self._is_started = True
         self._control.put(self.own.encode())
 
@@ -118,9 +120,11 @@ class Mux:
             raise LocalProtocolError(Reason.STATE, "the peer has not said what it accepts")
         ours = self._table.of_side(is_ours=True)
         if len(ours) >= self.peer.streams_max:
-            raise LocalProtocolError(Reason.STATE, f"{len(ours)} streams are open")
+            raise LocalProtocolError(Reason.STATE, f"{len(ours)} streams are open; close one first")
         if any(stream.name == name for stream in ours):
-            raise LocalProtocolError(Reason.STATE, f"a stream {name!r} is open")
+            raise LocalProtocolError(
+                Reason.STATE, f"a stream {name!r} is open; expected another name"
+            )
         # If the codec refuses the name, the number stays free.
         frame = wire.Open(self._table.next_number, priority, name).encode()
         number = self._table.take_number()
@@ -132,7 +136,7 @@ class Mux:
         """Acknowledge a stream that the peer opened."""
         found = self._find(stream)
         if found.is_ours or found.is_acknowledged:
-            raise LocalProtocolError(Reason.STATE, f"stream {stream} is not to be accepted")
+            raise LocalProtocolError(Reason.STATE, f"stream {stream} is ours, or accepted already")
         found.is_acknowledged = True
         self._control.put(wire.OpenAck(stream).encode())
 
@@ -217,7 +221,7 @@ class Mux:
             return self.receive(head) is not None
         try:
             if count > min(wire.DATA_BYTES_MAX, self.own.message_bytes_max - wire.DATA_HEAD_BYTES):
-                raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{count} bytes of data")
+                raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{count} bytes of data in one frame")
             stream.arrive(count)
         except MuxRejectError:
             self._die()
@@ -237,25 +241,27 @@ class Mux:
         if isinstance(decoded, wire.Settings):
             return self._take_settings(decoded)
         if self.peer is None:
-            raise MuxRejectError(Reject.INVALID_TRANSITION, "before SETTINGS")
+            raise MuxRejectError(Reject.INVALID_TRANSITION, "a frame came before SETTINGS")
         if isinstance(decoded, wire.Open):
             return self._take_open(decoded)
         return self._take_other(decoded)
 
     def _take_settings(self, settings: wire.Settings) -> Event:
         if self.peer is not None:
-            raise MuxRejectError(Reject.INVALID_TRANSITION, "SETTINGS twice")
+            raise MuxRejectError(Reject.INVALID_TRANSITION, "SETTINGS came twice")
         self.peer = settings
         return Settled(settings)
 
     def _take_open(self, frame: wire.Open) -> Event:
         if not self._table.can_be_opened(frame.stream):
-            raise MuxRejectError(Reject.INVALID_TRANSITION, f"open of {frame.stream}")
+            raise MuxRejectError(
+                Reject.INVALID_TRANSITION, f"stream {frame.stream} is not the peer's to open now"
+            )
         theirs = self._table.of_side(is_ours=False)
         if len(theirs) >= self.own.streams_max or self._control.is_full:
-            raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} are open")
+            raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} streams of the peer are open")
         if any(stream.name == frame.name for stream in theirs):
-            raise MuxRejectError(Reject.DUPLICATE_NAME, repr(frame.name))
+            raise MuxRejectError(Reject.DUPLICATE_NAME, f"a stream {frame.name!r} is open")
         self._table.note_opened(frame.stream)
         self._add(frame.stream, frame.name, frame.priority, is_ours=False)
         return Opened(frame.stream, frame.name, frame.priority)
@@ -302,4 +308,6 @@ class Mux:
 
     def _check_alive(self) -> None:
         if self._is_dead or not self._is_started:
-            raise LocalProtocolError(Reason.STATE, "no streams here")
+            raise LocalProtocolError(
+                Reason.STATE, "the streams of this session are not started, or over"
+            )

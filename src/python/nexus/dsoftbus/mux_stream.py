@@ -106,7 +106,7 @@ class Stream:
         state = STREAM_TRANSITIONS.get((self.state, step))
         if state is None:
             raise LocalProtocolError(
-                Reason.STATE, f"{step.value} on stream {self.number}, {self.state.value}"
+                Reason.STATE, f"{step.value} on stream {self.number}, which is {self.state.value}"
             )
         self.state = state
 
@@ -115,7 +115,8 @@ class Stream:
         state = STREAM_TRANSITIONS.get((self.state, step))
         if state is None:
             raise MuxRejectError(
-                Reject.INVALID_TRANSITION, f"{step.value} on {self.number}, {self.state.value}"
+                Reject.INVALID_TRANSITION,
+                f"{step.value} on stream {self.number}, which is {self.state.value}",
             )
         self.state = state
 
@@ -126,7 +127,9 @@ class Stream:
             MuxRejectError: it is not one that may come now.
         """
         if not self.peer_may_speak and not isinstance(frame, wire.OpenAck | wire.Reset):
-            raise MuxRejectError(Reject.INVALID_TRANSITION, f"{self.number} before its OPEN_ACK")
+            raise MuxRejectError(
+                Reject.INVALID_TRANSITION, f"stream {self.number} before its OPEN_ACK"
+            )
         match frame:
             case wire.Data():
                 self.step_remote(StreamStep.RECEIVE_DATA)
@@ -138,7 +141,9 @@ class Stream:
                 return None
             case wire.OpenAck():
                 if self.peer_may_speak:
-                    raise MuxRejectError(Reject.INVALID_TRANSITION, f"ack of {self.number}")
+                    raise MuxRejectError(
+                        Reject.INVALID_TRANSITION, f"OPEN_ACK of stream {self.number}"
+                    )
                 self.is_acknowledged = True
                 return Acknowledged(self.number)
             case wire.Close():
@@ -151,7 +156,7 @@ class Stream:
     def close(self) -> None:
         """Send no more after what is buffered."""
         if not self.can_close:
-            raise LocalProtocolError(Reason.STATE, f"close on stream {self.number}")
+            raise LocalProtocolError(Reason.STATE, f"stream {self.number} is closed for sending")
         self.is_closing = True
 
     def put(self, data: bytes | memoryview) -> int:
@@ -196,7 +201,7 @@ class Stream:
         """Charge what the peer sent to its window."""
         if count > self.window:
             raise MuxRejectError(
-                Reject.CREDIT, f"{count} bytes on {self.number}, {self.window} are granted"
+                Reject.CREDIT, f"{count} bytes on stream {self.number}, of {self.window} granted"
             )
         self.window -= count
 
@@ -224,7 +229,9 @@ class Stream:
     def grant(self, count: int) -> None:
         """Take the credit that the peer gives."""
         if count == 0 or self.credit + count > CREDIT_MAX:
-            raise MuxRejectError(Reject.CREDIT, f"{self.credit} + {count} on {self.number}")
+            raise MuxRejectError(
+                Reject.CREDIT, f"{count} more for stream {self.number} with {self.credit}"
+            )
         self.credit += count
 
     def forget(self) -> None:

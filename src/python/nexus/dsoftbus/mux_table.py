@@ -84,7 +84,7 @@ class MuxTable:
         is_ours = frame.stream % 2 == self._own_parity
         known = self.next_number - 1 if is_ours else self._peer_highest
         if not 0 < frame.stream <= known:
-            raise MuxRejectError(Reject.UNKNOWN_FRAME, f"stream {frame.stream}")
+            raise MuxRejectError(Reject.UNKNOWN_FRAME, f"stream {frame.stream} was never opened")
         if frame.stream in self._reset_here:
             return
         step = _STEPS.get(type(frame))

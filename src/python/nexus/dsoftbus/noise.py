@@ -71,7 +71,7 @@ class Handshake:
         keys = [static_secret, ephemeral_secret]
         keys += [remote_static] if remote_static is not None else []
         if any(len(key) != KEY_BYTES for key in keys):
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, "a key is not 32 bytes")
+            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"a key has {KEY_BYTES} bytes")
         if (role is Role.INITIATOR) != (remote_static is not None):
             raise LocalProtocolError(Reason.OUT_OF_RANGE, "the initiator alone knows a remote key")
         self.role = role
@@ -117,7 +117,9 @@ class Handshake:
             raise LocalProtocolError(Reason.STATE, "it is not our turn to write")
         most = MESSAGE_BYTES_MAX - OVERHEAD_BYTES[self._messages_done]
         if len(payload) > most:
-            raise LocalProtocolError(Reason.OVERSIZED, f"payload; expected up to {most}")
+            raise LocalProtocolError(
+                Reason.OVERSIZED, f"payload of {len(payload)} bytes; at most {most}"
+            )
         try:
             message = bytes(self._connection.write_message(payload))
         except _LIBRARY_ERRORS as exc:
@@ -137,7 +139,9 @@ class Handshake:
             raise LocalProtocolError(Reason.STATE, "it is not our turn to read")
         if not OVERHEAD_BYTES[self._messages_done] <= len(message) <= MESSAGE_BYTES_MAX:
             self._is_poisoned = True
-            raise RemoteProtocolError(Reason.TRUNCATED, f"handshake message of {len(message)}")
+            raise RemoteProtocolError(
+                Reason.TRUNCATED, f"handshake message of {len(message)} bytes"
+            )
         try:
             payload = bytes(self._connection.read_message(bytes(message)))
         except _LIBRARY_ERRORS as exc:
@@ -191,7 +195,9 @@ class Transport:
         """Seal the next message into a buffer of exactly its length and the tag's."""
         if len(plaintext) > MESSAGE_BYTES_MAX - TAG_BYTES:
             most = MESSAGE_BYTES_MAX - TAG_BYTES
-            raise LocalProtocolError(Reason.OVERSIZED, f"plaintext; expected up to {most}")
+            raise LocalProtocolError(
+                Reason.OVERSIZED, f"plaintext of {len(plaintext)} bytes; at most {most}"
+            )
         if self.messages_sent >= NONCE_MAX:
             raise LocalProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         self._sealing.encrypt_into(_nonce(self.messages_sent), plaintext, None, room)
@@ -204,7 +210,9 @@ class Transport:
             RemoteProtocolError: not authentic.  Nothing has changed: the nonce stays.
         """
         if not TAG_BYTES <= len(message) <= MESSAGE_BYTES_MAX:
-            raise RemoteProtocolError(Reason.TRUNCATED, f"transport message of {len(message)}")
+            raise RemoteProtocolError(
+                Reason.TRUNCATED, f"transport message of {len(message)} bytes"
+            )
         if self.messages_received >= NONCE_MAX:
             raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         try:
@@ -222,7 +230,9 @@ class Transport:
         """
         length = len(message) - TAG_BYTES
         if not 0 <= length <= MESSAGE_BYTES_MAX - TAG_BYTES:
-            raise RemoteProtocolError(Reason.TRUNCATED, f"transport message of {len(message)}")
+            raise RemoteProtocolError(
+                Reason.TRUNCATED, f"transport message of {len(message)} bytes"
+            )
         if self.messages_received >= NONCE_MAX:
             raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         nonce = _nonce(self.messages_received)

@@ -71,7 +71,7 @@ def test_a_nonce_is_used_up_to_the_last_but_one_and_the_refusal_stays(is_into: b
 def test_a_plaintext_that_is_too_long_says_what_is_accepted_and_uses_no_nonce() -> None:
     left, _ = transports()
     most = MESSAGE_BYTES_MAX - TAG_BYTES
-    with pytest.raises(LocalProtocolError, match=f"up to {most}"):
+    with pytest.raises(LocalProtocolError, match=f"at most {most}"):
         left.encrypt_into(bytes(most + 1), bytearray(MESSAGE_BYTES_MAX + 1))
     assert left.messages_sent == 0
     room = bytearray(MESSAGE_BYTES_MAX)

@@ -250,7 +250,9 @@ class Session:
     def _move(self, step: Step) -> None:
         state = TRANSITIONS.get((self.role, self.state, step))
         if state is None:
-            raise LocalProtocolError(Reason.STATE, f"{step.value} in {self.state.value}")
+            raise LocalProtocolError(
+                Reason.STATE, f"{step.value} while the session is {self.state.value}"
+            )
         self.state = state
 
     def _run(self, now_ns: int) -> list[Event]:

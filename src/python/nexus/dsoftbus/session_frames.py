@@ -60,7 +60,7 @@ class SealedFrames:
     def handshake_hash(self) -> bytes:
         """The hash of the handshake that made the keys; only between `begin` and `end`."""
         if self._transport is None:
-            raise LocalProtocolError(Reason.STATE, "no session yet")
+            raise LocalProtocolError(Reason.STATE, "the session is not admitted, or closed")
         return self._transport.handshake_hash
 
     def begin(self, transport: Transport) -> None:

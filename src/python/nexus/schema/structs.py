@@ -81,7 +81,7 @@ def type_of(own: str, node: TypeNode, scope: Scope) -> Type:
     if which in ("enum", "struct"):
         number = getattr(node, which).typeId
         if number not in scope.types:
-            raise SchemaError(f"{own}: a type that none of these schemas has at its top")
+            raise SchemaError(f"{own}: its type is not at the top of one of these schemas")
         return Type(which, 16 if which == "enum" else 0, scope.types[number])
     raise SchemaError(f"{own}: {which}; a field is a value, a text, data, a struct or a list")
 

@@ -39,7 +39,9 @@ class Announce:
     def encode(self) -> bytes:
         """Return the datagram."""
         if len(self.services) > SERVICES_MAX:
-            raise LocalProtocolError(Reason.SERVICE_COUNT, f"{len(self.services)}")
+            raise LocalProtocolError(
+                Reason.SERVICE_COUNT, f"{len(self.services)}; at most {SERVICES_MAX}"
+            )
         identity = self.device_id.encode()
         check_length(identity, 1, NAME_BYTES_MAX, Reason.DEVICE_ID_LENGTH)
         check_length(self.public_key, KEY_BYTES, KEY_BYTES, Reason.OUT_OF_RANGE)
@@ -62,7 +64,7 @@ def decode_announce(datagram: bytes) -> Announce:
     public_key = walk.data("public_key")
     count = walk.number("service_count")
     if count > SERVICES_MAX:
-        raise RemoteProtocolError(Reason.SERVICE_COUNT, f"{count}")
+        raise RemoteProtocolError(Reason.SERVICE_COUNT, f"{count}; at most {SERVICES_MAX}")
     services = tuple(_name(reader, Reason.SERVICE_NAME_LENGTH) for _ in range(count))
     return Announce(device_id, port, public_key, services)
 
@@ -70,5 +72,5 @@ def decode_announce(datagram: bytes) -> Announce:
 def _name(reader: FrameReader, reason: Reason) -> str:
     length = reader.u8()
     if not 1 <= length <= NAME_BYTES_MAX:
-        raise RemoteProtocolError(reason, f"{length}; expected 1..{NAME_BYTES_MAX}")
+        raise RemoteProtocolError(reason, f"{length} bytes; expected 1..{NAME_BYTES_MAX}")
     return reader.text(length)

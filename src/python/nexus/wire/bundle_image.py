@@ -38,7 +38,7 @@ class Entry:
 def encode_image(entries: Sequence[Entry]) -> bytes:
     """Return the image, entries in the order given."""
     if len(entries) > ENTRIES_MAX:
-        raise LocalProtocolError(Reason.OVERSIZED, f"{len(entries)} entries")
+        raise LocalProtocolError(Reason.OVERSIZED, f"{len(entries)} entries; at most {ENTRIES_MAX}")
     out = FrameWriter(IMAGE_BYTES_MAX)
     out.put(MAGIC).u8(VERSION).u16(len(entries))
     for entry in entries:
@@ -54,7 +54,7 @@ def decode_image(image: bytes) -> list[Entry]:
     reader, _ = open_frame(image, MAGIC, (VERSION,))
     count = reader.u16()
     if count > ENTRIES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{count} entries")
+        raise RemoteProtocolError(Reason.OVERSIZED, f"{count} entries; at most {ENTRIES_MAX}")
     entries = []
     for _ in range(count):
         bundle = reader.text(reader.u8())
@@ -62,7 +62,9 @@ def decode_image(image: bytes) -> list[Entry]:
         path = reader.text(reader.u16())
         kind = reader.u16()
         if kind != KIND_FILE:
-            raise RemoteProtocolError(Reason.UNKNOWN_TYPE, f"kind {kind}")
+            raise RemoteProtocolError(
+                Reason.UNKNOWN_TYPE, f"an entry of kind {kind}; expected {KIND_FILE}"
+            )
         entries.append(Entry(bundle, version, path, reader.take(reader.u32())))
     reader.end()
     return entries

@@ -66,7 +66,9 @@ class Request:
             check_length(name, *_TEXTS[self.op], Reason.NAME_LENGTH)
             return out.u8(len(name)).put(name).finish()
         if self.op is Op.MALFORMED or name:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.op.name} {self.name!r}")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"{self.op.name} with the name {self.name!r}"
+            )
         if self.op is Op.STATE:
             check_length(self.inner, 1, STATE_REQUEST_MAX, Reason.OVERSIZED)
             return out.u16(len(self.inner)).put(self.inner).finish()
@@ -99,7 +101,9 @@ def decode_request(frame: bytes) -> Request:
     reader, _ = open_frame(frame, MAGIC, (VERSION,))
     op = reader.choice(Op, Reason.UNSUPPORTED_OPERATION)
     if op is Op.MALFORMED:
-        raise RemoteProtocolError(Reason.UNSUPPORTED_OPERATION, "0")
+        raise RemoteProtocolError(
+            Reason.UNSUPPORTED_OPERATION, "0, which is of replies to malformed requests"
+        )
     name, handle, offset, length = "", 0, 0, 0
     if op is Op.STATE:
         inner = _take_inner(reader, 1, STATE_REQUEST_MAX)
@@ -109,7 +113,7 @@ def decode_request(frame: bytes) -> Request:
         least, most = _TEXTS[op]
         size = reader.u8()
         if not least <= size <= most:
-            raise RemoteProtocolError(Reason.NAME_LENGTH, f"{size}")
+            raise RemoteProtocolError(Reason.NAME_LENGTH, f"{size} bytes; expected {least}..{most}")
         name = reader.text(size)
     if op in (Op.PACKAGE_READ, Op.PACKAGE_CLOSE):
         handle = reader.u32()
@@ -142,7 +146,7 @@ def decode_reply(frame: bytes) -> Reply:
 def _take_inner(reader: FrameReader, low: int, high: int) -> bytes:
     size = reader.u16()
     if not low <= size <= high:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{size}; expected {low}..{high}")
+        raise RemoteProtocolError(Reason.OVERSIZED, f"{size} bytes; expected {low}..{high}")
     return reader.take(size)
 
 

@@ -64,10 +64,14 @@ class Request:
         """
         if len(self.payload) > REQUEST_PAYLOAD_MAX:
             raise LocalProtocolError(
-                Reason.OVERSIZED, f"{len(self.payload)}; expected up to {REQUEST_PAYLOAD_MAX}"
+                Reason.OVERSIZED,
+                f"payload of {len(self.payload)} bytes; at most {REQUEST_PAYLOAD_MAX}",
             )
         if not 1 <= self.deadline_ms <= DEADLINE_MS_MAX:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"deadline of {self.deadline_ms} ms")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE,
+                f"deadline of {self.deadline_ms} ms; expected 1..{DEADLINE_MS_MAX}",
+            )
         _check(self.service, 0xFF, "service")
         _check(self.correlation, _U64_MAX, "correlation id")
         length = len(self.payload)
@@ -93,10 +97,13 @@ class Response:
         """
         if len(self.payload) > RESPONSE_PAYLOAD_MAX:
             raise LocalProtocolError(
-                Reason.OVERSIZED, f"{len(self.payload)}; expected up to {RESPONSE_PAYLOAD_MAX}"
+                Reason.OVERSIZED,
+                f"payload of {len(self.payload)} bytes; at most {RESPONSE_PAYLOAD_MAX}",
             )
         if self.payload and self.status is not Status.OK:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"payload with {self.status.name}")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"a payload with {self.status.name}; only OK has one"
+            )
         _check(self.correlation, _U64_MAX, "correlation id")
         length = len(self.payload)
         head = _RESPONSE.pack(_RESPONSE_TYPE, self.status, length, self.correlation, 0)
@@ -135,7 +142,9 @@ def decode_frame(frame: bytes) -> Frame:
         RemoteProtocolError: it is not one; the reason says which rule it breaks first.
     """
     if len(frame) > FRAME_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame)}")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"a frame of {len(frame)} bytes; at most {FRAME_BYTES_MAX}"
+        )
     kind = frame[0] if frame else 0
     if kind == _REQUEST_TYPE:
         return _decode_request(frame)
@@ -166,9 +175,11 @@ def _decode_request(frame: bytes) -> Request:
         raise RemoteProtocolError(Reason.TRUNCATED, f"request of {len(frame)} bytes")
     _, service, length, correlation, deadline_ms, reserved = _REQUEST.unpack_from(frame)
     if reserved:
-        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
+        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO, f"{reserved} in a request")
     if not 1 <= deadline_ms <= DEADLINE_MS_MAX:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"deadline of {deadline_ms} ms")
+        raise RemoteProtocolError(
+            Reason.OUT_OF_RANGE, f"deadline of {deadline_ms} ms; expected 1..{DEADLINE_MS_MAX}"
+        )
     return Request(service, correlation, deadline_ms, _payload(frame, REQUEST_HEAD_BYTES, length))
 
 
@@ -181,11 +192,15 @@ def _decode_response(frame: bytes) -> Response:
         raise RemoteProtocolError(Reason.TRUNCATED, f"response of {len(frame)} bytes")
     _, status, length, correlation, reserved = _RESPONSE.unpack_from(frame)
     if reserved:
-        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
+        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO, f"{reserved} in a response")
     if length > RESPONSE_PAYLOAD_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"payload of {length}")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"payload of {length} bytes; at most {RESPONSE_PAYLOAD_MAX}"
+        )
     if length and status:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"payload with {_STATUSES[status].name}")
+        raise RemoteProtocolError(
+            Reason.OUT_OF_RANGE, f"a payload with {_STATUSES[status].name}; only OK has one"
+        )
     payload = _payload(frame, RESPONSE_HEAD_BYTES, length)
     return Response(_STATUSES[status], correlation, payload)
 
@@ -196,7 +211,9 @@ def _payload(frame: bytes, head: int, length: int) -> bytes:
     if left < length:
         raise RemoteProtocolError(Reason.TRUNCATED, f"{length} bytes needed, {left} left")
     if left > length:
-        raise RemoteProtocolError(Reason.TRAILING_BYTES, f"{left - length}")
+        raise RemoteProtocolError(
+            Reason.TRAILING_BYTES, f"{left - length} behind the end of the frame"
+        )
     return frame[head:]
 
 

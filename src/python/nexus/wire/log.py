@@ -144,7 +144,9 @@ def decode_request(frame: bytes) -> Request:
 def decode_reply(frame: bytes) -> Reply:
     """Read a reply."""
     if len(frame) > REPLY_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame)}")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"a reply of {len(frame)} bytes; at most {REPLY_BYTES_MAX}"
+        )
     reader, version = open_frame(frame, MAGIC, VERSIONS)
     op = reader.reply_op(Op)
     status = reader.choice(Status, Reason.UNKNOWN_STATUS)
@@ -179,14 +181,18 @@ def _take_texts(reader: FrameReader, *, bounded: bool = True) -> tuple[str, str,
     scope, message, fields = reader.u8(), reader.u16(), reader.u16()
     too_long = scope > SCOPE_BYTES_MAX or message > MESSAGE_BYTES_MAX or fields > FIELDS_BYTES_MAX
     if bounded and too_long:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{scope}, {message}, {fields}")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED,
+            f"scope, message and fields of {scope}, {message} and {fields} bytes; at most "
+            f"{SCOPE_BYTES_MAX}, {MESSAGE_BYTES_MAX} and {FIELDS_BYTES_MAX}",
+        )
     return reader.text(scope), reader.text(message), reader.text(fields)
 
 
 def _put_record(out: FrameWriter, record: Record) -> None:
     scope, message, fields = (t.encode() for t in (record.scope, record.message, record.fields))
     if len(message) > 0xFFFF or len(fields) > 0xFFFF:
-        raise LocalProtocolError(Reason.OVERSIZED, f"record {record.id}")
+        raise LocalProtocolError(Reason.OVERSIZED, f"the message or fields of record {record.id}")
     out.u64(record.id).u64(record.time_ns).u8(record.level).u64(record.service)
     out.u8(len(scope)).u16(len(message)).u16(len(fields)).put(scope).put(message).put(fields)
 

@@ -50,7 +50,7 @@ class Spoken(NamedTuple):
 def _write_name(params: samgr_contract.ResolveStatusParams) -> bytes:
     name = params.name.encode()
     if len(name) > 0xFF:
-        raise LocalProtocolError(Reason.OVERSIZED, f"a name of {len(name)} bytes")
+        raise LocalProtocolError(Reason.OVERSIZED, f"a name of {len(name)} bytes; at most 255")
     return bytes((len(name),)) + name
 
 

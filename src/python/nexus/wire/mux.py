@@ -51,7 +51,7 @@ class Settings:
     def encode(self) -> bytes:
         """Return the frame."""
         if not MESSAGE_BYTES_LEAST <= self.message_bytes_max <= MESSAGE_BYTES_MAX:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"messages of {self.message_bytes_max}")
+            raise LocalProtocolError(Reason.OUT_OF_RANGE, _not_messages(self.message_bytes_max))
         out = FrameWriter(_HEAD_BYTES_MAX)
         out.part(_SETTINGS, self.streams_max, self.message_bytes_max, self.initial_credit)
         return out.finish()
@@ -68,7 +68,9 @@ class Open:
     def encode(self) -> bytes:
         """Return the frame."""
         if not 0 <= self.priority <= PRIORITY_MAX:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"priority {self.priority}")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"priority {self.priority}; expected 0..{PRIORITY_MAX}"
+            )
         name = check_length(self.name.encode(), 1, NAME_BYTES_MAX, Reason.NAME_LENGTH)
         _check_stream(self.stream)
         out = FrameWriter(_HEAD_BYTES_MAX).part(_OPEN, self.stream, self.priority, len(name))
@@ -96,7 +98,9 @@ class Data:
     def encode(self) -> bytes:
         """Return the frame."""
         if not 1 <= len(self.data) <= DATA_BYTES_MAX:
-            raise LocalProtocolError(Reason.OVERSIZED, f"{len(self.data)} bytes of data")
+            raise LocalProtocolError(
+                Reason.OVERSIZED, f"{len(self.data)} bytes of data; expected 1..{DATA_BYTES_MAX}"
+            )
         _check_stream(self.stream)
         return _DATA.struct.pack(_DATA_TYPE, self.stream) + self.data
 
@@ -111,7 +115,9 @@ class Credit:
     def encode(self) -> bytes:
         """Return the frame."""
         if not (0 <= self.stream < 1 << 32 and 0 <= self.count < 1 << 32):
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.count} for {self.stream}")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"a credit of {self.count} for stream {self.stream}"
+            )
         return _CREDIT.struct.pack(_CREDIT_TYPE, self.stream, self.count)
 
 
@@ -168,9 +174,12 @@ def decode_frame(frame: bytes) -> Frame:
 
 def _decode_data(frame: bytes) -> Data:
     if len(frame) <= DATA_HEAD_BYTES:
-        raise RemoteProtocolError(Reason.TRUNCATED, "no data")
+        raise RemoteProtocolError(Reason.TRUNCATED, "a DATA frame without data")
     if len(frame) > DATA_HEAD_BYTES + DATA_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame) - DATA_HEAD_BYTES} bytes of data")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED,
+            f"{len(frame) - DATA_HEAD_BYTES} bytes of data; at most {DATA_BYTES_MAX}",
+        )
     return Data(int.from_bytes(frame[_STREAM], "little"), frame[DATA_HEAD_BYTES:])
 
 
@@ -178,12 +187,12 @@ def _decode_settings(reader: FrameReader) -> Settings:
     walk = _behind_type(_SETTINGS, reader)
     version = walk.number("version")
     if version != VERSION:
-        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
+        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}; expected {VERSION}")
     streams_max = walk.number("streams_max")
     message_bytes_max = walk.number("message_bytes_max")
     settings = Settings(streams_max, message_bytes_max, walk.number("initial_credit"))
     if not MESSAGE_BYTES_LEAST <= message_bytes_max <= MESSAGE_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"messages of {message_bytes_max}")
+        raise RemoteProtocolError(Reason.OUT_OF_RANGE, _not_messages(message_bytes_max))
     return settings
 
 
@@ -192,9 +201,13 @@ def _decode_open(reader: FrameReader) -> Open:
     stream, priority = walk.number("stream"), walk.number("priority")
     length = walk.number("name_length")
     if priority > PRIORITY_MAX:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"priority {priority}")
+        raise RemoteProtocolError(
+            Reason.OUT_OF_RANGE, f"priority {priority}; expected 0..{PRIORITY_MAX}"
+        )
     if not 1 <= length <= NAME_BYTES_MAX:
-        raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
+        raise RemoteProtocolError(
+            Reason.NAME_LENGTH, f"{length} bytes; expected 1..{NAME_BYTES_MAX}"
+        )
     return Open(stream, priority, reader.text(length))
 
 
@@ -234,4 +247,12 @@ def _write(part: Part, stream: int, *values: int) -> bytes:
 
 def _check_stream(stream: int) -> None:
     if not 0 <= stream < 1 << 32:
-        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"stream {stream}")
+        raise LocalProtocolError(
+            Reason.OUT_OF_RANGE, f"stream {stream}; expected 0..{(1 << 32) - 1}"
+        )
+
+
+def _not_messages(bytes_max: int) -> str:
+    return (
+        f"messages of up to {bytes_max} bytes; expected {MESSAGE_BYTES_LEAST}..{MESSAGE_BYTES_MAX}"
+    )

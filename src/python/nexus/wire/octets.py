@@ -41,8 +41,9 @@ class FrameReader(Reader):
 
     def zeros(self, count: int) -> None:
         """Take bytes that must be zero."""
-        if any(self.take(count)):
-            raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
+        found = self.take(count)
+        if any(found):
+            raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO, found.hex())
 
     def walk(self, part: Part) -> Walk:
         """Take the fields of a part one by one."""
@@ -51,7 +52,9 @@ class FrameReader(Reader):
     def end(self) -> None:
         """Say that the frame must end here."""
         if self.remaining:
-            raise RemoteProtocolError(Reason.TRAILING_BYTES, f"{self.remaining}")
+            raise RemoteProtocolError(
+                Reason.TRAILING_BYTES, f"{self.remaining} behind the end of the frame"
+            )
 
     def fail_short(self, count: int) -> NoReturn:
         """Refuse a frame that is too short."""
@@ -92,7 +95,7 @@ class Walk:
     def zeros(self, name: str) -> None:
         """Take a field that must be zero."""
         if any(self.data(name)):
-            raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
+            raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO, name)
 
 
 class FrameWriter(Writer):
@@ -117,11 +120,13 @@ class FrameWriter(Writer):
 
     def fail_full(self, count: int) -> NoReturn:
         """Refuse a frame that would be too long."""
-        raise LocalProtocolError(Reason.OVERSIZED, f"expected up to {self.limit} bytes")
+        raise LocalProtocolError(Reason.OVERSIZED, f"a frame has at most {self.limit} bytes")
 
     def fail_range(self, value: int, width: int) -> NoReturn:
         """Refuse an integer that the field cannot hold."""
-        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{value} in {width} bytes")
+        raise LocalProtocolError(
+            Reason.OUT_OF_RANGE, f"{value}; {width} bytes hold 0..{(1 << 8 * width) - 1}"
+        )
 
 
 def open_frame(frame: bytes, magic: bytes, versions: tuple[int, ...]) -> tuple[FrameReader, int]:
@@ -136,7 +141,8 @@ def open_frame(frame: bytes, magic: bytes, versions: tuple[int, ...]) -> tuple[F
         raise RemoteProtocolError(Reason.BAD_MAGIC, f"{found!r}; expected {magic!r}")
     version = reader.u8()
     if version not in versions:
-        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
+        known = ", ".join(map(str, versions))
+        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}; expected {known}")
     return reader, version
 
 
@@ -154,5 +160,5 @@ def check_length(value: bytes, low: int, high: int, reason: Reason) -> bytes:
         LocalProtocolError: it has fewer than `low` bytes or more than `high`.
     """
     if not low <= len(value) <= high:
-        raise LocalProtocolError(reason, f"{len(value)}; expected {low}..{high}")
+        raise LocalProtocolError(reason, f"{len(value)} bytes; expected {low}..{high}")
     return value

@@ -123,7 +123,9 @@ def decode_request(data: bytes) -> Request:
     reader, _ = open_frame(data, MAGIC, VERSIONS)
     head = _read_head(reader)
     if head.path_bytes > PATH_BYTES_MAX:
-        raise RemoteProtocolError(Reason.NAME_LENGTH, f"path of {head.path_bytes}")
+        raise RemoteProtocolError(
+            Reason.NAME_LENGTH, f"path of {head.path_bytes} bytes; at most {PATH_BYTES_MAX}"
+        )
     path = reader.text(head.path_bytes)
     reader.end()
     return Request(head.op, path, head.offset, head.length)
@@ -161,9 +163,11 @@ def decode_entries(data: bytes) -> Iterator[Entry]:
         reader.zeros(1)
         length, size = reader.u16(), reader.u64()
         if not 1 <= length <= NAME_BYTES_MAX:
-            raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
+            raise RemoteProtocolError(
+                Reason.NAME_LENGTH, f"{length} bytes; expected 1..{NAME_BYTES_MAX}"
+            )
         if kind is Kind.FOLDER and size:
-            raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"a folder of {size} bytes")
+            raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"a folder of {size} bytes; expected 0")
         yield Entry(kind, reader.text(length), size)
 
 

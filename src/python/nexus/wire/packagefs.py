@@ -49,7 +49,7 @@ class PathRequest:
     def encode(self) -> bytes:
         """Return the frame."""
         if self.op not in (Op.STAT, Op.OPEN):
-            raise LocalProtocolError(Reason.UNSUPPORTED_OPERATION, f"{self.op.name} with a path")
+            raise LocalProtocolError(Reason.UNSUPPORTED_OPERATION, f"{self.op.name} takes no path")
         path = check_length(self.path.encode(), 1, PATH_BYTES_MAX, Reason.NAME_LENGTH)
         return _start(self.op, REQUEST_BYTES_MAX).u16(len(path)).put(path).finish()
 
@@ -66,7 +66,7 @@ class ReadRequest:
         """Return the frame."""
         if not 1 <= self.length <= READ_BYTES_MAX:
             raise LocalProtocolError(
-                Reason.OUT_OF_RANGE, f"read of {self.length}; expected 1..{READ_BYTES_MAX}"
+                Reason.OUT_OF_RANGE, f"read of {self.length} bytes; expected 1..{READ_BYTES_MAX}"
             )
         out = _start(Op.READ, REQUEST_BYTES_MAX)
         return out.u32(self.handle).u32(self.offset).u16(self.length).finish()
@@ -158,7 +158,7 @@ Reply = Failure | StatReply | OpenReply | ReadReply | CloseReply
 def decode_request(frame: bytes) -> Request:
     """Read a request, in the order of checks that docs/spec/packagefs.md gives."""
     if len(frame) < 4:
-        raise RemoteProtocolError(Reason.TRUNCATED, f"{len(frame)} bytes")
+        raise RemoteProtocolError(Reason.TRUNCATED, f"a request of {len(frame)} bytes; at least 4")
     reader, _ = open_frame(frame, MAGIC, (VERSION,))
     op = reader.choice(Op, Reason.UNSUPPORTED_OPERATION)
     request: Request
@@ -171,7 +171,9 @@ def decode_request(frame: bytes) -> Request:
     request = ReadRequest(reader.u32(), reader.u32(), reader.u16())
     reader.end()
     if not 1 <= request.length <= READ_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"read of {request.length}")
+        raise RemoteProtocolError(
+            Reason.OUT_OF_RANGE, f"read of {request.length} bytes; expected 1..{READ_BYTES_MAX}"
+        )
     return request
 
 
@@ -198,10 +200,12 @@ _EMPTY: Final = {Op.STAT: StatReply, Op.OPEN: OpenReply, Op.READ: ReadReply}
 def _decode_path(reader: FrameReader, op: Op) -> PathRequest:
     length = reader.u16()
     if not 1 <= length <= PATH_BYTES_MAX:
-        raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}, accepted 1..{PATH_BYTES_MAX}")
+        raise RemoteProtocolError(
+            Reason.NAME_LENGTH, f"{length} bytes; expected 1..{PATH_BYTES_MAX}"
+        )
     if reader.remaining != length:
         reason = Reason.TRUNCATED if reader.remaining < length else Reason.TRAILING_BYTES
-        raise RemoteProtocolError(reason, f"path of {length} in {reader.remaining} bytes")
+        raise RemoteProtocolError(reason, f"path of {length} bytes in {reader.remaining}")
     return PathRequest(op, reader.text(length))
 
 
@@ -209,16 +213,20 @@ def _decode_tail(reader: FrameReader, op: Op, status: Status) -> Reply:
     if op is Op.STAT:
         size, kind = reader.u64(), reader.u16()
         if kind not in (Kind.FILE, Kind.FOLDER):
-            raise RemoteProtocolError(Reason.UNKNOWN_TYPE, f"kind {kind}")
+            raise RemoteProtocolError(
+                Reason.UNKNOWN_TYPE, f"kind {kind}; expected {Kind.FILE:d} or {Kind.FOLDER:d}"
+            )
         return StatReply(status, size, Kind(kind))
     if op is Op.OPEN:
         handle = reader.u32()
         if status is Status.OK and handle == 0:
-            raise RemoteProtocolError(Reason.OUT_OF_RANGE, "handle 0")
+            raise RemoteProtocolError(Reason.OUT_OF_RANGE, "handle 0, which no open file has")
         return OpenReply(status, handle)
     length = reader.u16()
     if length > READ_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{length} bytes read")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"{length} bytes read; at most {READ_BYTES_MAX}"
+        )
     return ReadReply(status, reader.take(length))
 
 

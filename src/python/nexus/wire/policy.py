@@ -60,7 +60,9 @@ def decode_request(frame: bytes) -> Request:
     op = reader.choice(Op, Reason.UNSUPPORTED_OPERATION)
     nonce, subject, length = reader.u32(), reader.u64(), reader.u8()
     if not 1 <= length <= CAPABILITY_BYTES_MAX:
-        raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
+        raise RemoteProtocolError(
+            Reason.NAME_LENGTH, f"{length} bytes; expected 1..{CAPABILITY_BYTES_MAX}"
+        )
     capability = reader.text(length)
     reader.end()
     return Request(op, nonce, subject, capability)

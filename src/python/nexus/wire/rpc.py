@@ -51,9 +51,14 @@ def message_length(head: bytes | bytearray) -> int:
     table: tuple[int, int] = _TABLE.unpack_from(head)
     segments, words = table
     if segments or not words:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, "no table of one segment")
+        raise RemoteProtocolError(
+            Reason.OUT_OF_RANGE,
+            f"{segments + 1} segments of {words} words; expected one that is not empty",
+        )
     if words > contract.MESSAGE_WORDS_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{words} words")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"{words} words; at most {contract.MESSAGE_WORDS_MAX}"
+        )
     return HEAD_BYTES + 8 * words
 
 

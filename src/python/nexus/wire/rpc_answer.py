@@ -81,7 +81,8 @@ def read_answer(message: bytes) -> Answered:
     if answer.which == "results":
         return Answered(answer.correlation, Status.OK, message)
     if answer.refusal is None or answer.refusal is Status.OK:
-        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, f"{answer.refusal}")
+        refusal = "OK" if answer.refusal is not None else "a status of a later version"
+        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, f"a refusal with {refusal}")
     return Answered(answer.correlation, answer.refusal, message)
 
 
@@ -102,7 +103,7 @@ def read_results(method: Method, answered: Answered) -> Any:
         except MalformedMessage as exc:
             raise RemoteProtocolError(Reason.TRUNCATED, str(exc)) from exc
     if results.status is None:
-        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, "of a later version")
+        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, "a status of a later version")
     return results
 
 

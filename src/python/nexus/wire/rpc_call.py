@@ -54,7 +54,9 @@ def encode_call(method: Method, name: int, deadline_ms: int, params: Struct) -> 
         LocalProtocolError: what no message can say.
     """
     if not 1 <= deadline_ms <= DEADLINE_MS_MAX:
-        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"deadline of {deadline_ms} ms")
+        raise LocalProtocolError(
+            Reason.OUT_OF_RANGE, f"deadline of {deadline_ms} ms; expected 1..{DEADLINE_MS_MAX}"
+        )
     segment = segment_of(params, _WORDS)
     return (
         _CALL.pack(

@@ -52,7 +52,9 @@ class Request:
         out = _start(self.op)
         if self.op not in _NAME_BYTES_MAX:
             if self.name or self.send or self.recv:
-                raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.op.name} takes nothing")
+                raise LocalProtocolError(
+                    Reason.OUT_OF_RANGE, f"{self.op.name} takes neither a name nor slots"
+                )
             return out.finish()
         name = self.name.encode()
         check_length(name, 1, _NAME_BYTES_MAX[self.op], Reason.NAME_LENGTH)
@@ -102,7 +104,9 @@ def decode_request(frame: bytes) -> Request:
         return Request(op)
     length = reader.u8()
     if not 1 <= length <= _NAME_BYTES_MAX[op]:
-        raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
+        raise RemoteProtocolError(
+            Reason.NAME_LENGTH, f"{length} bytes; expected 1..{_NAME_BYTES_MAX[op]}"
+        )
     send, recv = (reader.u32(), reader.u32()) if op is Op.REGISTER else (0, 0)
     name = reader.text(length)
     reader.end()

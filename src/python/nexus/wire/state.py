@@ -180,14 +180,24 @@ def _read_request(reader: FrameReader, op: Op, nonce: int | None) -> Request:
         most = VALUE_BYTES_MAX if op is Op.PUT else CHUNK_BYTES_MAX
         key_len, value_len = _key_length(reader, op), reader.u32()
         if value_len > most:
-            raise RequestError(Status.VALUE_TOO_LARGE, op, Reason.OVERSIZED, f"{value_len}")
+            raise RequestError(
+                Status.VALUE_TOO_LARGE,
+                op,
+                Reason.OVERSIZED,
+                f"value of {value_len} bytes; at most {most}",
+            )
         return Request(op, reader.text(key_len), reader.take(value_len), 0, txn, nonce)
     if op in (Op.GET, Op.DELETE):
         return Request(op, reader.text(_key_length(reader, op)), nonce=nonce)
     if op is Op.LIST:
         key_len, limit = reader.u16(), reader.u16()
         if key_len > KEY_BYTES_MAX:
-            raise RequestError(Status.KEY_TOO_LONG, op, Reason.OVERSIZED, f"{key_len}")
+            raise RequestError(
+                Status.KEY_TOO_LONG,
+                op,
+                Reason.OVERSIZED,
+                f"prefix of {key_len} bytes; at most {KEY_BYTES_MAX}",
+            )
         prefix = reader.text(key_len)
         after = reader.text(_key_length(reader, op)) if reader.remaining else ""
         return Request(op, prefix, limit=limit, nonce=nonce, after=after)
@@ -203,7 +213,12 @@ def _key_length(reader: FrameReader, op: Op) -> int:
     if length == 0:
         raise RequestError(Status.MALFORMED, op, Reason.NAME_LENGTH, "empty key")
     if length > KEY_BYTES_MAX:
-        raise RequestError(Status.KEY_TOO_LONG, op, Reason.OVERSIZED, f"{length}")
+        raise RequestError(
+            Status.KEY_TOO_LONG,
+            op,
+            Reason.OVERSIZED,
+            f"key of {length} bytes; at most {KEY_BYTES_MAX}",
+        )
     return length
 
 

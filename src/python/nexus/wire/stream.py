@@ -22,7 +22,9 @@ def frame_message(message: bytes) -> bytes:
 def frame_length(message: bytes) -> bytes:
     """Return what goes before a message."""
     if len(message) > MESSAGE_BYTES_MAX:
-        raise LocalProtocolError(Reason.OVERSIZED, f"{len(message)}")
+        raise LocalProtocolError(
+            Reason.OVERSIZED, f"message of {len(message)} bytes; at most {MESSAGE_BYTES_MAX}"
+        )
     return len(message).to_bytes(LENGTH_BYTES, "big")
 
 
@@ -32,7 +34,10 @@ class MessageReader:
     def __init__(self, message_bytes_max: int = MESSAGE_BYTES_MAX) -> None:
         """Accept messages of up to this length; an empty message is never valid."""
         if not 1 <= message_bytes_max <= MESSAGE_BYTES_MAX:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"limit of {message_bytes_max}")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE,
+                f"messages of up to {message_bytes_max} bytes; expected 1..{MESSAGE_BYTES_MAX}",
+            )
         self._message_bytes_max = message_bytes_max
         # The received bytes, and how many were given out: a message is copied out of them once.
         self._buffer: bytes | memoryview = b""
@@ -109,6 +114,8 @@ class MessageReader:
 
     def _refuse(self, length: int, low: int, high: int) -> NoReturn:
         reason = Reason.OVERSIZED if length > high else Reason.TRUNCATED
-        self._poison = RemoteProtocolError(reason, f"message of {length}; expected {low}..{high}")
+        self._poison = RemoteProtocolError(
+            reason, f"message of {length} bytes; expected {low}..{high}"
+        )
         self._buffer, self._position = b"", 0
         raise self._poison

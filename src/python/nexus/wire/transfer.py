@@ -44,7 +44,9 @@ class Head:
     def encode(self) -> bytes:
         """Return the bytes before the key."""
         if self.op is Op.GET and self.value_bytes:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"get with {self.value_bytes} bytes")
+            raise LocalProtocolError(
+                Reason.OUT_OF_RANGE, f"a get with a value of {self.value_bytes} bytes"
+            )
         out = FrameWriter(HEAD_BYTES)
         return out.part(_HEAD, self.op, self.identity, self.key_bytes, self.value_bytes).finish()
 
@@ -95,7 +97,9 @@ def decode_request(data: bytes) -> Request:
     reader = FrameReader(data)
     head = _read_head(reader)
     if head.key_bytes > KEY_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"key of {head.key_bytes}")
+        raise RemoteProtocolError(
+            Reason.OVERSIZED, f"key of {head.key_bytes} bytes; at most {KEY_BYTES_MAX}"
+        )
     key = reader.text(head.key_bytes)
     reader.end()
     return Request(head.op, head.identity, key, head.value_bytes)
@@ -125,7 +129,8 @@ def _open(reader: FrameReader, part: Part) -> Walk:
         raise RemoteProtocolError(Reason.BAD_MAGIC, f"{magic!r}; expected {MAGIC!r}")
     version = walk.number("version")
     if version not in VERSIONS:
-        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
+        known = ", ".join(map(str, VERSIONS))
+        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}; expected {known}")
     return walk
 
 
@@ -136,7 +141,7 @@ def _read_head(reader: FrameReader) -> Head:
     walk.zeros("reserved")
     value_bytes = walk.number("value_length")
     if op is Op.GET and value_bytes:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"get with {value_bytes} bytes")
+        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"a get with a value of {value_bytes} bytes")
     return Head(op, identity, key_bytes, value_bytes)
 
 

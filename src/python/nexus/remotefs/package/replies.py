@@ -99,7 +99,7 @@ def parse_contents(text: bytes, name: str) -> Iterator[Listed]:
                 raise ValueError
             yield Listed(path, int(size), digest)
     except ValueError as exc:
-        raise PackageError(Status.IO, f"{name}: is not a listing of a bundle") from exc
+        raise PackageError(Status.IO, f"{name} is not a listing of a bundle") from exc
 
 
 def _mismatch(reply: Reply, name: str) -> PackageError:

@@ -74,12 +74,12 @@ class Journal:
         if is_due or (writer.superblock is None and self._would_strand(size)):
             self._switch()
         if not self.make_room(size):
-            raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
+            raise _no_room(size)
         if self._unmarked and self._unmarked + size > WINDOW_BYTES:
             writer.mark()
             self._unmarked = 0
             if not writer.fits(size):
-                raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
+                raise _no_room(size)
         try:
             writer.append(op, key, value, size)
         except DeviceError as exc:
@@ -178,3 +178,8 @@ class Journal:
         self._unmarked = 0
         self._is_dirty = True
         return True
+
+
+def _no_room(size: int) -> StateError:
+    text = f"the disk has no room for a record of {size} bytes; remove keys first"
+    return StateError(Status.IO_ERROR, text)

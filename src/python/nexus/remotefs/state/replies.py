@@ -57,7 +57,7 @@ def check_reply(request: Request, frame: bytes) -> Reply:
     # A refusal by the gateway is of version 1 whatever was asked, and has no nonce.
     nonces = (request.nonce,) if reply.status is Status.OK else (request.nonce, None)
     if reply.op is not request.op or reply.nonce not in nonces:
-        raise StateError(Status.IO_ERROR, "an answer to something else")
+        raise StateError(Status.IO_ERROR, "the peer answered another request")
     return reply
 
 

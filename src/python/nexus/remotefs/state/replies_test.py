@@ -51,14 +51,14 @@ def test_an_answer_has_the_operation_and_the_nonce_of_its_request(nonce: int | N
     ):
         with pytest.raises(StateError) as caught:
             check_reply(request, other.encode())
-        assert str(caught.value) == "io_error: an answer to something else"
+        assert str(caught.value) == "io_error: the peer answered another request"
 
 
 def test_a_refusal_may_have_no_nonce_and_success_may_not() -> None:
     request = Request(Op.GET, KEY, nonce=7)
     refusal = Reply(Op.GET, Status.ACCESS_DENIED)
     assert check_reply(request, refusal.encode()).status is Status.ACCESS_DENIED
-    with pytest.raises(StateError, match="an answer to something else"):
+    with pytest.raises(StateError, match="the peer answered another request"):
         check_reply(request, Reply(Op.GET, Status.OK, b"v").encode())
 
 

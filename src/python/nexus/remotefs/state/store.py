@@ -111,7 +111,7 @@ class Store:
         """Set a value."""
         encoded = _encode_key(key)
         if len(value) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
+            raise StateError(Status.VALUE_TOO_LARGE, _too_large(value))
         size = OVERHEAD_BYTES + len(encoded) + len(value)
         self._journal.append(Op.PUT, encoded, value, size)
         self._contents.put(key, value, size)
@@ -133,7 +133,7 @@ class Store:
         """Set a value for a peer: it is remembered in the same record."""
         _encode_key(key)
         if len(value) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
+            raise StateError(Status.VALUE_TOO_LARGE, _too_large(value))
         self._change_for(CallValue(Kind.PUT, call, rest=value), key)
 
     def delete_for(self, call: Call, key: str) -> bool:
@@ -149,7 +149,7 @@ class Store:
     def commit_for(self, call: Call, txn: int) -> None:
         """Make all values of a transaction visible at once, and the peer's."""
         if txn not in self._contents.open:
-            raise StateError(Status.NOT_FOUND, f"transaction {txn}")
+            raise StateError(Status.NOT_FOUND, f"transaction {txn} is not open")
         self._change_for(CallValue(Kind.COMMIT, call, rest=encode_id(txn)), "")
 
     def set_durably(self, key: str, value: bytes | None, call: Call | None = None) -> bool:
@@ -228,7 +228,7 @@ class Store:
         """Open a transaction, return its id."""
         txn = self._contents.next_id
         if len(self._contents.open) >= TXNS_MAX or txn >= _TXN_MAX:
-            raise StateError(Status.TXN_LIMIT, f"{len(self._contents.open)} are open")
+            raise StateError(Status.TXN_LIMIT, f"{len(self._contents.open)} transactions are open")
         self._change(Record(Op.PREPARE, "", encode_id(txn)))
         return txn
 
@@ -280,7 +280,7 @@ class Store:
 
     def _finish(self, op: Op, txn: int) -> None:
         if txn not in self._contents.open:
-            raise StateError(Status.NOT_FOUND, f"transaction {txn}")
+            raise StateError(Status.NOT_FOUND, f"transaction {txn} is not open")
         self._change(Record(op, "", encode_id(txn)))
 
     def _change(self, record: Record) -> None:
@@ -296,11 +296,15 @@ def _chunks(value: bytes) -> Iterator[bytes]:
         yield value[at : at + CHUNK_BYTES_MAX]
 
 
+def _too_large(value: bytes) -> str:
+    return f"{len(value)} bytes; at most {VALUE_BYTES_MAX}"
+
+
 def _encode_key(key: str) -> bytes:
     """Return the bytes of a key that may be."""
     encoded = key.encode()
     if not encoded:
-        raise StateError(Status.INVALID_KEY, "empty key")
+        raise StateError(Status.INVALID_KEY, f"an empty key; expected 1..{KEY_BYTES_MAX} bytes")
     if len(encoded) > KEY_BYTES_MAX:
         text = f"{len(encoded)} bytes; expected 1..{KEY_BYTES_MAX}"
         raise StateError(Status.KEY_TOO_LONG, text)

@@ -93,7 +93,9 @@ class FileDevice:
         except OSError as exc:
             raise DeviceError(f"read of sector {sector}: {exc.strerror}") from exc
         if len(data) != count * SECTOR_BYTES:
-            raise DeviceError(f"read of sector {sector}: {len(data)} bytes")
+            raise DeviceError(
+                f"read of sector {sector}: {len(data)} of {count * SECTOR_BYTES} bytes"
+            )
         return data
 
     def write(self, sector: int, data: bytes) -> None:

@@ -65,9 +65,12 @@ class Transactions:
     def begin(self, session: int, peer: str, now_ns: int) -> int:
         """Begin one, return its number.  Raises StateError: TXN_LIMIT."""
         if session in self._open:
-            raise StateError(Status.TXN_LIMIT, "a session has one transaction at a time")
+            raise StateError(
+                Status.TXN_LIMIT,
+                "a session has one transaction at a time; commit or abort it first",
+            )
         if len(self._open) >= TXNS_MAX:
-            raise StateError(Status.TXN_LIMIT, f"{len(self._open)} are open")
+            raise StateError(Status.TXN_LIMIT, f"{len(self._open)} transactions are open")
         self._last += 1
         self._open[session] = Open(self._last, peer, now_ns, now_ns)
         return self._last
@@ -76,7 +79,7 @@ class Transactions:
         """Return a session's own transaction, used now.  Raises StateError: NOT_FOUND."""
         found = self._open.get(session)
         if found is None or found.txn != txn:
-            raise StateError(Status.NOT_FOUND, f"transaction {txn}")
+            raise StateError(Status.NOT_FOUND, f"transaction {txn} is not open")
         found.used_ns = now_ns
         return found
 

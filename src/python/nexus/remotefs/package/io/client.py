@@ -155,7 +155,7 @@ class AsyncPackageClient:
         if found_here or not inner:
             return found_here
         status = Status.IO if entry_of(listed, inner) else Status.NOT_FOUND
-        raise PackageError(status, f"{name}: is not a folder")
+        raise PackageError(status, f"{name} is not a folder")
 
     async def open(self, name: str) -> AsyncFile:
         """Open a file for reading.
@@ -253,7 +253,7 @@ class AsyncPackageClient:
         session = self.session
         if session is not None and session == self._without_streams:
             asking.close()
-            raise NoReadStreamError("known of this session")
+            raise NoReadStreamError("this session has no streams of packages")
         try:
             async with self._capacity:
                 return await asking

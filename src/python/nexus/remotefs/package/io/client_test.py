@@ -196,8 +196,8 @@ def test_folders_are_known_by_their_bundles_listing() -> None:
         assert [entry.name for entry in await client.list_folder("pkg:/app")] == ["a.txt", "bin"]
         assert [file.path for file in await client.contents("pkg:/app/")] == sorted(FILES)
         for name, status, said in (
-            ("pkg:/app/a.txt", Status.IO, "IO: pkg:/app/a.txt: is not a folder"),
-            ("pkg:/app/none", Status.NOT_FOUND, "NOT_FOUND: pkg:/app/none: is not a folder"),
+            ("pkg:/app/a.txt", Status.IO, "IO: pkg:/app/a.txt is not a folder"),
+            ("pkg:/app/none", Status.NOT_FOUND, "NOT_FOUND: pkg:/app/none is not a folder"),
             ("pkg:/", Status.BAD_REQUEST, "BAD_REQUEST: pkg:/: this peer cannot list"),
             ("/packages/", Status.BAD_REQUEST, "BAD_REQUEST: /packages/: this peer cannot list"),
             ("pkg:/..", Status.PATH_TRAVERSAL, "PATH_TRAVERSAL: "),

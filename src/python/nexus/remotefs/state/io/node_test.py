@@ -185,7 +185,7 @@ def test_every_truncation_of_an_answer_is_an_error_and_so_is_another_ones() -> N
                     with pytest.raises(StateError) as caught:
                         await calls[request.op](state)
                     assert caught.value.status is Status.IO_ERROR
-                with pytest.raises(StateError, match="something else"):
+                with pytest.raises(StateError, match="another request"):
                     await StateClient(Scripted(whole)).sync()
 
     asyncio.run(run())
