@@ -43,7 +43,7 @@ from nexus_os.targets.capnp import (
 )
 
 # The modules that the generator makes beside one for each schema.
-_EXTRA_MODULES = ("clients", "message", "message_writer", "services")
+_EXTRA_MODULES = ("clients", "message", "message_layout", "message_writer", "services")
 _NO_MODULE = "annotations.capnp"
 
 _IMPORT = re.compile(r'^[^#\n]*\bimport\s+"([^"\n]+)"', re.MULTILINE)

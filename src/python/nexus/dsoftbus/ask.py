@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nexus.contract.message import Struct
+from nexus.contract.message_layout import Struct
 from nexus.wire.gateway import Request
 from nexus.wire.methods import Method
 from nexus.wire.rpc_call import encode_call

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Final
 
 from nexus.contract import log, rpc, samgr, state
-from nexus.contract.message import Limits, MalformedMessage, Reader, Struct, Unread, decode
+from nexus.contract.message import MalformedMessage, Reader, decode
+from nexus.contract.message_layout import Limits, Struct, Unread
 from nexus.contract.message_writer import encode
 from nexus.fuzz.target import Target
 

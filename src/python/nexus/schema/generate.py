@@ -29,9 +29,9 @@ def python_files(modules: tuple[Module, ...]) -> dict[str, str]:
     """The Python package, by file name."""
     known = enumerations_of(modules)
     files = {f"{module.name}.py": python_code.write_module(module, known) for module in modules}
-    for name in ("message.py", "message_writer.py"):
+    for name in ("message.py", "message_layout.py", "message_writer.py"):
         # The package has its own: beside it there need be nothing of ours.
-        files[name] = _beside(name).replace("from nexus.schema.message ", "from .message ")
+        files[name] = _beside(name).replace("from nexus.schema.message", "from .message")
     files["clients.py"] = write_clients(modules, known)
     files["services.py"] = python_code.write_services(services_of(modules))
     files["__init__.py"] = ""

@@ -1,109 +1,27 @@
-"""Messages of Cap'n Proto in one segment, read into values and written from them.
+"""Reads messages of Cap'n Proto in one segment into values.
 
-The mirror of `message.zig`, whose head gives the rules: both give the same verdict on any bytes,
-and write the same bytes for the same value.  Nothing here knows what the messages are about.
+The mirror of `message.zig`, whose head gives the rules: both give the same verdict on any bytes.
+Nothing here knows what the messages are about: the layouts say it, and `message_writer` writes by
+the same ones.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Protocol, TypeVar  # Any: fields of generated kinds.
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
+
+from nexus.schema.message_layout import AnyStruct, Field, Kind, Limits, Unread
 
 _WORD: Final = 8
 _BYTE_ITEMS: Final = 2
-_STRUCT_ITEMS: Final = 7
+_TOO_DEEP: Final = "structs and lists stand deeper in each other than the limit"
 # Bits of an item, by the number that a pointer has for its size.
 _ITEM_BITS: Final = (0, 1, 8, 16, 32, 64, 64, 0)
 
 
 class MalformedMessage(Exception):
     """Bytes that are not a message of the kind that is read; a peer learns no more than that."""
-
-
-class NoRoom(Exception):
-    """A value whose message has more words than the limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Words of a segment, words that pointers lead to, and structs and lists within each other."""
-
-    words: int
-    traversal: int
-    nesting: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A field's kind: `void`, `bool`, `int`, `enum`, `text`, `data`, `struct`, `list` or `any`.
-
-    `bits` is an integer's width, negative of one with a sign.  `type` is the enumeration or struct,
-    `item` a list's; the members of an open enumeration may be unknown, which is read as None.
-    """
-
-    name: str
-    bits: int = 0
-    type: Any = None
-    is_open: bool = False
-    item: Kind | None = None
-
-    @property
-    def size(self) -> int:
-        """The number that a list's pointer has for items of this kind."""
-        if self.name == "bool":
-            return 1
-        if self.name == "struct":
-            return _STRUCT_ITEMS
-        return {8: 2, 16: 3, 32: 4, 64: 5}[abs(self.bits)] if self.bits else 6
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a struct: `offset` counts in units of its own size, pointers of a pointer."""
-
-    name: str
-    kind: Kind
-    offset: int
-    default: int = 0
-    member: int | None = None
-    bytes_max: int = 0
-    items_max: int = 0
-    service_max: int = 0  # The most that its service takes; no reader holds to it.
-    is_optional: bool = False
-
-    @property
-    def is_pointer(self) -> bool:
-        """Whether it stands among the pointers of its struct."""
-        return self.kind.name in ("text", "data", "struct", "list", "any")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The sizes of a struct in words and pointers, where it says its union's member, its fields."""
-
-    data_words: int
-    pointers: int
-    fields: tuple[Field, ...]
-    members: tuple[str, ...] = ()
-    union_offset: int = 0
-
-
-class Struct(Protocol):
-    """Every generated struct; one with a union says in `which` what it is."""
-
-    LAYOUT: ClassVar[Layout]
-
-
-AnyStruct = TypeVar("AnyStruct", bound=Struct)
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A struct that is read when it is known what it is, or the struct itself to be written."""
-
-    at: int | None = None
-    value: Struct | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +37,12 @@ class Reader:
     def __init__(self, message: bytes, limits: Limits) -> None:
         """Check the table in front: one segment, of the length that is there."""
         if len(message) < 2 * _WORD or len(message) % _WORD or message[:4] != bytes(4):
-            raise MalformedMessage("no table of one segment")
+            raise MalformedMessage("its table is not of one segment")
         words = int.from_bytes(message[4:8], "little")
         if words > limits.words or words != len(message) // _WORD - 1:
-            raise MalformedMessage(f"{words} words")
+            raise MalformedMessage(
+                f"{words} words of at most {limits.words}, in {len(message)} bytes"
+            )
         self._bytes = message[_WORD:]
         self._words = words
         self._left = limits.traversal
@@ -136,7 +56,7 @@ class Reader:
         """Read a field of unknown type, now that it is known."""
         if what.at is None or not self._nesting:
             if what.at is not None:
-                raise MalformedMessage("nesting")
+                raise MalformedMessage(_TOO_DEEP)
             return kind()
         place = self._struct_at(what.at)
         return kind() if place is None else self._struct(kind, place, self._nesting - 1)
@@ -146,14 +66,14 @@ class Reader:
 
     def _pay(self, count: int) -> None:
         if count > self._left:
-            raise MalformedMessage("traversal")
+            raise MalformedMessage("its pointers lead to more words than the limit")
         self._left -= count
 
     def _claim(self, at: int, pointer: int, count: int) -> int:
         offset = (pointer & 0xFFFF_FFFF) >> 2
         start = at + 1 + (offset - (1 << 30) if offset >> 29 else offset)
         if start < 0 or start + count > self._words:
-            raise MalformedMessage("out of bounds")
+            raise MalformedMessage("a pointer leads out of the segment")
         self._pay(count)
         return start
 
@@ -162,7 +82,7 @@ class Reader:
         if not pointer:
             return None
         if pointer & 3:
-            raise MalformedMessage("no pointer to a struct")
+            raise MalformedMessage("a pointer does not lead to a struct")
         data_words, pointers = pointer >> 32 & 0xFFFF, pointer >> 48
         return _Place(self._claim(at, pointer, data_words + pointers), data_words, pointers)
 
@@ -202,11 +122,11 @@ class Reader:
         if kind.name == "any":
             return Unread(at)
         if not depth:
-            raise MalformedMessage("nesting")
+            raise MalformedMessage(_TOO_DEEP)
         if kind.name == "struct":
             place = self._struct_at(at)
             assert place is not None, "it is not null"
-            return self._struct(kind.type, place, depth - 1)
+            return self._struct(kind.struct, place, depth - 1)
         if kind.name == "list":
             assert kind.item is not None, "a list is one of something"
             return self._list(kind.item, at, field, depth - 1)
@@ -216,25 +136,27 @@ class Reader:
         pointer = self._word(at)
         count = pointer >> 35
         if pointer & 3 != 1 or pointer >> 32 & 7 != _BYTE_ITEMS:
-            raise MalformedMessage("no pointer to bytes")
+            raise MalformedMessage("a pointer does not lead to bytes")
         start = self._claim(at, pointer, (count + 7) // 8) * _WORD
         octets = self._bytes[start : start + count]
         if is_text:
             if octets[-1:] != b"\0":
-                raise MalformedMessage("a text without its end")
+                raise MalformedMessage(f"{field.name} has no zero at its end")
             octets = octets[:-1]
         if field.bytes_max and len(octets) > field.bytes_max:
-            raise MalformedMessage(f"{len(octets)} bytes of {field.name}")
+            raise MalformedMessage(
+                f"{field.name} has {len(octets)} bytes; at most {field.bytes_max}"
+            )
         try:
             return octets.decode() if is_text else octets
         except UnicodeDecodeError as exc:
-            raise MalformedMessage("not UTF-8") from exc
+            raise MalformedMessage(f"{field.name} is not UTF-8") from exc
 
     def _list(self, item: Kind, at: int, field: Field, depth: int) -> tuple[Any, ...]:
         pointer = self._word(at)
         count = pointer >> 35
         if pointer & 3 != 1 or pointer >> 32 & 7 != item.size:
-            raise MalformedMessage("no pointer to such a list")
+            raise MalformedMessage("a pointer does not lead to a list of its items")
         if item.name == "struct":
             return self._structs(item, at, count, field, depth)
         start = self._claim(at, pointer, (count * _ITEM_BITS[item.size] + 63) // 64)
@@ -255,14 +177,14 @@ class Reader:
         items, data_words, pointers = (tag & 0xFFFF_FFFF) >> 2, tag >> 32 & 0xFFFF, tag >> 48
         each = data_words + pointers
         if tag & 3 or items * each > count:
-            raise MalformedMessage("a list with more than its words")
+            raise MalformedMessage(f"{field.name} has more items than words for them")
         if not each:
             self._pay(items)  # They cost nothing to send, and as much as any to look at.
         _check_items(items, field)
         if items and not depth:
-            raise MalformedMessage("nesting")
+            raise MalformedMessage(_TOO_DEEP)
         return tuple(
-            self._struct(item.type, _Place(start + i * each, data_words, pointers), depth - 1)
+            self._struct(item.struct, _Place(start + i * each, data_words, pointers), depth - 1)
             for i in range(items)
         )
 
@@ -282,12 +204,12 @@ class Reader:
 
 def _check_items(count: int, field: Field) -> None:
     if field.items_max and count > field.items_max:
-        raise MalformedMessage(f"{count} items of {field.name}")
+        raise MalformedMessage(f"{field.name} has {count} items; at most {field.items_max}")
 
 
 def _nothing(kind: Kind) -> Any:
     if kind.name == "struct":
-        return kind.type()
+        return kind.struct()
     return {"text": "", "data": b"", "list": ()}.get(kind.name, Unread())
 
 
@@ -296,11 +218,11 @@ def _signed(raw: int, bits: int) -> int:
 
 
 def _member(kind: Kind, ordinal: int) -> Enum | None:
-    members: tuple[Enum, ...] = tuple(kind.type)
+    members = tuple(kind.enumeration)
     if ordinal < len(members):
         return members[ordinal]
     if not kind.is_open:
-        raise MalformedMessage(f"member {ordinal} of {kind.type.__name__}")
+        raise MalformedMessage(f"member {ordinal} of {kind.enumeration.__name__}")
     return None
 
 

@@ -1,15 +1,26 @@
-"""Writes messages; see `message`."""
+"""Writes values as messages of Cap'n Proto in one segment; the mirror of `message_writer.zig`."""
 
 from __future__ import annotations
 
 from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
-from nexus.schema.message import Field, Kind, Layout, Limits, NoRoom, Struct, Unread
+from nexus.schema.message_layout import (
+    STRUCT_ITEMS,
+    Field,
+    Kind,
+    Layout,
+    Limits,
+    Struct,
+    Unread,
+)
 
 _WORD: Final = 8
 _BYTE_ITEMS: Final = 2
-_STRUCT_ITEMS: Final = 7
 _EMPTY_STRUCT: Final = 0xFFFF_FFFC
+
+
+class NoRoom(Exception):
+    """A value whose message has more words than the limit."""
 
 
 def encode(value: Struct, limits: Limits) -> bytes:
@@ -99,10 +110,10 @@ class _Builder:
             return
         count = len(values)
         if item.name == "struct":
-            layout: Layout = item.type.LAYOUT
+            layout = item.struct.LAYOUT
             each = layout.data_words + layout.pointers
             target = self.take(1 + count * each)
-            self._point(at, target, 1, _STRUCT_ITEMS | count * each << 3)
+            self._point(at, target, 1, STRUCT_ITEMS | count * each << 3)
             high = layout.data_words | layout.pointers << 16
             self._store(target, 0, 64, count << 2 | high << 32)
             for index, value in enumerate(values):
@@ -121,4 +132,4 @@ class _Builder:
 
 
 def _ordinal(kind: Kind, value: Any) -> int:
-    return 0 if value is None else list(kind.type).index(value)
+    return 0 if value is None else list(kind.enumeration).index(value)

@@ -37,7 +37,7 @@ def write_module(module: Module, known: Enumerations) -> str:
         has_any = any(field.type.kind == "any" for s in structs for field in s.fields)
         used = ["Field", "Kind", "Layout"] if any(s.fields for s in structs) else ["Layout"]
         aliases = [f"{name} as _{name}" for name in used] + ["Unread"] * has_any
-        lines += [f"from .message import {', '.join(aliases)}", ""]
+        lines += [f"from .message_layout import {', '.join(aliases)}", ""]
     for constant in module.constants:
         lines += _constant(constant)
     if module.frames:

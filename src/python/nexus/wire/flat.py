@@ -12,7 +12,7 @@ from operator import attrgetter
 from struct import Struct as Layout
 from typing import Any, Final, Generic
 
-from nexus.contract.message import AnyStruct, Field, Struct
+from nexus.contract.message_layout import AnyStruct, Field, Struct
 
 _WORD: Final = 8
 _EMPTY: Final = (0xFFFF_FFFC).to_bytes(_WORD, "little")
@@ -41,7 +41,7 @@ class Flat(Generic[AnyStruct]):
         self._data = Layout("<" + "".join(_pieces(values, layout.data_words)))
         self._table = Layout(f"<{layout.pointers}Q")
         self._enums = tuple(
-            (index, tuple(field.kind.type))
+            (index, tuple(field.kind.enumeration))
             for index, field in enumerate(values)
             if field.kind.name == "enum"
         )
@@ -144,7 +144,7 @@ def _is_plain(field: Field) -> bool:
     if field.default or field.member is not None:
         return False
     if kind.name == "enum":
-        return [int(member) for member in kind.type] == list(range(len(kind.type)))
+        return [member.value for member in kind.enumeration] == list(range(len(kind.enumeration)))
     return kind.name == "int" and kind.bits > 0
 
 

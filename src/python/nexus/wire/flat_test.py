@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.contract.message import Limits, MalformedMessage, Struct, decode
+from nexus.contract.message import MalformedMessage, decode
+from nexus.contract.message_layout import Limits, Struct
 from nexus.contract.message_writer import encode
 from nexus.wire.flat import flat_of
 from nexus.wire.methods import METHODS
@@ -29,7 +30,7 @@ def values_of(kind: type[Any]) -> st.SearchStrategy[Any]:
     fields: dict[str, st.SearchStrategy[Any]] = {}
     for field in kind.LAYOUT.fields:
         if field.kind.name == "enum":
-            fields[field.name] = st.sampled_from(list(field.kind.type))
+            fields[field.name] = st.sampled_from(list(field.kind.enumeration))
         elif field.kind.name == "int":
             fields[field.name] = numbers(field.kind.bits)
         elif field.kind.name == "text":

@@ -16,7 +16,7 @@ from nexus.contract import packagefs as package_contract
 from nexus.contract import samgr as samgr_contract
 from nexus.contract import services
 from nexus.contract import state as state_contract
-from nexus.contract.message import Struct
+from nexus.contract.message_layout import Struct
 from nexus.wire.error import LocalProtocolError, Reason
 from nexus.wire.methods import BY_NAME, Method
 

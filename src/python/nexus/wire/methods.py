@@ -17,7 +17,7 @@ from nexus.contract import packagefs as package_contract
 from nexus.contract import samgr as samgr_contract
 from nexus.contract import services
 from nexus.contract import state as state_contract
-from nexus.contract.message import Struct
+from nexus.contract.message_layout import Struct
 from nexus.wire import bundle, log, packagefs, samgr, state
 from nexus.wire.error import Reason, RemoteProtocolError
 

@@ -20,8 +20,8 @@ from struct import error as PackError
 from typing import Final
 
 from nexus.contract import rpc as contract
-from nexus.contract.message import Limits, NoRoom, Struct
-from nexus.contract.message_writer import encode
+from nexus.contract.message_layout import Limits, Struct
+from nexus.contract.message_writer import NoRoom, encode
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.flat import flat_of
 from nexus.wire.part import Part

@@ -6,7 +6,8 @@ from struct import Struct as Layout
 from typing import Final, NamedTuple
 
 from nexus.contract import rpc as contract
-from nexus.contract.message import MalformedMessage, Reader, Struct
+from nexus.contract.message import MalformedMessage, Reader
+from nexus.contract.message_layout import Struct
 from nexus.wire.error import LocalProtocolError, Reason
 from nexus.wire.flat import flat_of
 from nexus.wire.gateway import DEADLINE_MS_MAX, Request

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
-from nexus.contract.message import Field, Kind, Struct
+from nexus.contract.message_layout import Field, Kind, Struct
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.text import quote
 from nexus.dsoftbus.io.peer import Peer
@@ -188,12 +188,12 @@ def _kind(kind: Kind, field: Field) -> str:
     if kind.name == "int":
         return f"number of {abs(kind.bits)} bits"
     if kind.name == "enum":
-        return "one of " + ", ".join(m.name.lower().replace("_", "-") for m in kind.type)
+        return "one of " + ", ".join(m.name.lower().replace("_", "-") for m in kind.enumeration)
     if kind.name == "list":
         assert kind.item is not None, "a list is one of something"
         return f"list of {_kind(kind.item, field)}"
     if kind.name == "struct":
-        return ", ".join(f"{name}: {text}" for name, text in _kinds(kind.type).items())
+        return ", ".join(f"{name}: {text}" for name, text in _kinds(kind.struct).items())
     return {"text": "text", "data": "bytes"}[kind.name] + limit
 
 

@@ -14,7 +14,8 @@ from capnp.lib.capnp import _StructModule
 from hypothesis import strategies as st
 
 from nexus.contract import rpc
-from nexus.contract.message import Kind, Limits, MalformedMessage, Unread, decode
+from nexus.contract.message import MalformedMessage, decode
+from nexus.contract.message_layout import Kind, Limits, Unread
 from nexus.contract.message_writer import encode
 
 ROOT: Final = Path(__file__).parents[5]
@@ -144,12 +145,12 @@ def _plain(reader: Any, kind: type[Any]) -> dict[str, Any]:
 
 def _plain_value(value: Any, kind: Kind) -> Any:
     if kind.name == "struct":
-        return _plain(value, kind.type)
+        return _plain(value, kind.struct)
     if kind.name == "list":
         assert kind.item is not None
         return [_plain_value(item, kind.item) for item in value]
     if kind.name == "enum":
-        return str(value) if value.raw < len(list(kind.type)) else None
+        return str(value) if value.raw < len(kind.enumeration) else None
     return value
 
 
@@ -213,7 +214,7 @@ def _values(kind: Kind, field: Any) -> Any:
         low, high = (0, 2**bits - 1) if kind.bits > 0 else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         return st.integers(low, high)
     if kind.name == "enum":
-        return st.sampled_from(list(kind.type))
+        return st.sampled_from(list(kind.enumeration))
     if kind.name == "text":
         most = min(field.bytes_max or 40, 40)
         return st.text(max_size=most // 4)
@@ -222,4 +223,4 @@ def _values(kind: Kind, field: Any) -> Any:
     if kind.name == "list":
         assert kind.item is not None
         return st.lists(_values(kind.item, field), max_size=4).map(tuple)
-    return values_of(kind.type) if kind.name == "struct" else None
+    return values_of(kind.struct) if kind.name == "struct" else None
