@@ -35,8 +35,8 @@ else:
     ) -> type | Callable[[type], type]:
         """Make a record of a class; its annotations are strings, as the future import has them."""
         if cls is None:
-            return lambda cls: _make(cls, frozen, slots, kw_only)
-        return _make(cls, frozen, slots, kw_only)
+            return lambda cls: _make(cls, frozen=frozen, slots=slots, kw_only=kw_only)
+        return _make(cls, frozen=frozen, slots=slots, kw_only=kw_only)
 
     def field(*, default_factory: Callable[[], object]) -> _Factory:
         """Give a field a fresh default for each instance."""
@@ -60,7 +60,7 @@ class _Field:
 
     __slots__ = ("annotation", "default", "has_default", "is_kw_only")
 
-    def __init__(self, annotation: str, is_kw_only: bool) -> None:
+    def __init__(self, annotation: str, *, is_kw_only: bool) -> None:
         self.annotation = annotation
         self.is_kw_only = is_kw_only
         self.has_default = False
@@ -96,7 +96,7 @@ def _fields_of(kind: type) -> Mapping[str, _Field]:
     return cast("Mapping[str, _Field]", getattr(kind, _FIELDS))
 
 
-def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
+def _make(cls: type, *, frozen: bool, slots: bool, kw_only: bool) -> type:
     fields = {}
     for base in reversed(cls.__mro__[1:]):
         if hasattr(base, "__dataclass_params__"):
@@ -112,7 +112,7 @@ def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
         if annotation.startswith(("InitVar", "KW_ONLY")):
             raise TypeError(f"{cls.__name__}.{name}: {annotation} is of `dataclasses` alone")
         own.append(name)
-        fields[name] = it = _Field(annotation, kw_only)
+        fields[name] = it = _Field(annotation, is_kw_only=kw_only)
         if name in body:
             it.has_default, it.default = True, body[name]
             if type(it.default).__hash__ is None:
@@ -121,7 +121,7 @@ def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
                 del body[name]
     body[_FIELDS] = fields
     body["__dataclass_fields__"] = _LibraryFields()
-    added = _methods(fields, hasattr(cls, "__post_init__"))
+    added = _methods(fields, is_checked=hasattr(cls, "__post_init__"))
     if frozen:
         added |= {"__setattr__": _refuse_to_set, "__delattr__": _refuse_to_delete}
     if frozen and slots:
@@ -141,7 +141,7 @@ def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
     return made
 
 
-def _methods(fields: dict[str, _Field], is_checked: bool) -> dict[str, object]:
+def _methods(fields: dict[str, _Field], *, is_checked: bool) -> dict[str, object]:
     """Make the methods that every record has."""
     names = tuple(fields)
     positional = tuple(name for name, it in fields.items() if not it.is_kw_only)

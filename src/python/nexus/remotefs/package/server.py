@@ -89,9 +89,9 @@ class PackageServer:
             is_authenticated: Whether it came over a session.
             now_ns: Of a clock that never goes back.  While it stands still no handle is idle.
         """
-        return self._reply(frame, is_authenticated, now_ns).encode()
+        return self._reply(frame, now_ns, is_authenticated=is_authenticated).encode()
 
-    def _reply(self, frame: bytes, is_authenticated: bool, now_ns: int) -> Reply:
+    def _reply(self, frame: bytes, now_ns: int, *, is_authenticated: bool) -> Reply:
         op = frame[3] if len(frame) >= 4 else Op.STAT
         if not is_authenticated:
             return Failure(op, Status.UNAUTHENTICATED)

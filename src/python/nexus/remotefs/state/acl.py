@@ -97,15 +97,20 @@ class ChangeRecord:
         )
 
 
-def judge(is_authenticated: bool, frame: bytes) -> Request | Rejection:
-    """Say whether a frame is a request that may be served."""
+def judge(frame: bytes, *, is_authenticated: bool) -> Request | Rejection:
+    """Return the request that a frame is, or why it is not served.
+
+    Args:
+        frame: The payload of a call, as it came.
+        is_authenticated: Whether the peer has a session that is bound to its id.
+    """
     try:
         request = decode_request(frame)
     except RequestError as exc:
         too_large = (Status.KEY_TOO_LONG, Status.VALUE_TOO_LARGE)
         why = Reject.OVERSIZED if exc.status in too_large else Reject.BAD_REQUEST
-        return Rejection(op_of(frame), _first(is_authenticated, frame) or why)
-    found = _first(is_authenticated, frame) or _find_reason(request)
+        return Rejection(op_of(frame), _first(frame, is_authenticated=is_authenticated) or why)
+    found = _first(frame, is_authenticated=is_authenticated) or _find_reason(request)
     return request if found is None else Rejection(request.op, found, request.key)
 
 
@@ -122,7 +127,7 @@ def record_of(op: Op, outcome: Reject | Status, peer: str, key: str) -> ChangeRe
     return ChangeRecord(verb, ending, peer, digest)
 
 
-def _first(is_authenticated: bool, frame: bytes) -> Reject | None:
+def _first(frame: bytes, *, is_authenticated: bool) -> Reject | None:
     """Return what is wrong whatever the frame says."""
     if not is_authenticated:
         return Reject.UNAUTHENTICATED

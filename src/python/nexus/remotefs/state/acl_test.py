@@ -56,10 +56,10 @@ def keyed(op: Op, key: str, nonce: int | None = None) -> bytes:
 @pytest.mark.parametrize(("key", "op"), list(product(KEYS, KEYED)))
 def test_each_key_has_one_verdict_whatever_is_asked_of_it(key: str, op: Op) -> None:
     for nonce in (None, 7):
-        verdict = judge(True, keyed(op, key, nonce))
+        verdict = judge(keyed(op, key, nonce), is_authenticated=True)
         why = verdict.why if isinstance(verdict, Rejection) else None
         assert why is KEYS[key]
-        denied = judge(False, keyed(op, key, nonce))
+        denied = judge(keyed(op, key, nonce), is_authenticated=False)
         assert isinstance(denied, Rejection)
         assert denied.why is Reject.UNAUTHENTICATED
 
@@ -96,7 +96,7 @@ def test_each_key_has_one_verdict_whatever_is_asked_of_it(key: str, op: Op) -> N
     ],
 )
 def test_what_is_refused_and_what_nothing_of_it_does(frame: bytes, op: Op, why: Reject) -> None:
-    verdict = judge(True, frame)
+    verdict = judge(frame, is_authenticated=True)
     assert isinstance(verdict, Rejection)
     assert (verdict.op, verdict.why) == (op, why)
     device = MemoryDevice(bytes(512 * 64))
@@ -118,7 +118,7 @@ def test_what_is_refused_and_what_nothing_of_it_does(frame: bytes, op: Op, why: 
     ],
 )
 def test_the_largest_that_is_let_through(request_: Request) -> None:
-    assert judge(True, request_.encode()) == request_
+    assert judge(request_.encode(), is_authenticated=True) == request_
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_peers_state_is_a_mapping() -> None:
     [(255, Reject.BAD_REQUEST), (256, Reject.BAD_REQUEST), (257, Reject.OVERSIZED)],
 )
 def test_a_frame_is_too_long_before_it_is_anything_else(length: int, why: Reject) -> None:
-    verdict = judge(True, b"x" * length)
+    verdict = judge(b"x" * length, is_authenticated=True)
     assert isinstance(verdict, Rejection)
     assert verdict.why is why
 

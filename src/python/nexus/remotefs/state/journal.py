@@ -33,8 +33,8 @@ COMPACT_RATIO: Final = 2
 COMPACT_ENTRIES_MAX: Final = contract.COMPACT_ENTRIES_MAX
 
 
-class Journal:
-    """The journal of one store."""
+class OpenJournal:
+    """The journal of one store; `replay` has the one that was found on its disk."""
 
     def __init__(
         self, device: BlockDevice, damage: str | None, contents: Contents, writer: Writer

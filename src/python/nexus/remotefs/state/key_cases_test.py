@@ -33,7 +33,7 @@ def test_which_keys_a_peer_may_name(line: str) -> None:
     key = key_of(text)
     for op in (Op.PUT, Op.GET, Op.DELETE, Op.LIST, Op.TXN_PUT):
         request = Request(op, key, b"v", limit=1, txn=1)
-        assert name_of(judge(True, request.encode())) == verdict
+        assert name_of(judge(request.encode(), is_authenticated=True)) == verdict
     assert name_of(judge_transfer(Op.GET, key.encode(), 0)) == verdict
     assert is_usable(key) is (verdict == "let")
 

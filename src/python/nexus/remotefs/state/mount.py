@@ -99,7 +99,7 @@ def mount(device: BlockDevice) -> Mount:
     problem = _find_problem(journal, chosen, sector)
     if problem:
         return Mount(problem, region=region, superblock=chosen, end=journal.end)
-    return _mounted(device, region, journal, chosen, is_lost)
+    return _mounted(device, region, journal, chosen, is_lost=is_lost)
 
 
 def window_sectors() -> int:
@@ -123,7 +123,12 @@ def stale_sector(device: BlockDevice, chosen: Superblock | None, end: int) -> in
 
 
 def _mounted(
-    device: BlockDevice, region: Region, journal: Journal, chosen: Superblock | None, lost: bool
+    device: BlockDevice,
+    region: Region,
+    journal: Journal,
+    chosen: Superblock | None,
+    *,
+    is_lost: bool,
 ) -> Mount:
     first, inside = divmod(journal.end, SECTOR_BYTES)
     window = read_window(device, region, first, window_sectors())
@@ -136,7 +141,7 @@ def _mounted(
         journal.contents,
         region,
         chosen,
-        lost,
+        is_lost,
         journal.end,
         journal.records,
         journal.fault,

@@ -13,7 +13,7 @@ from typing import Final
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check, repair
-from nexus.remotefs.state.journal import Journal
+from nexus.remotefs.state.journal import OpenJournal
 from nexus.remotefs.state.record import Op
 from nexus.remotefs.state.store import Store
 
@@ -73,7 +73,7 @@ class RecordingDevice(MemoryDevice):
         return bytes(self._durable), list(self._pending)
 
 
-class DirectJournal(Journal):
+class DirectJournal(OpenJournal):
     """A journal whose records do not wait."""
 
     def append(self, op: Op, key: bytes, value: bytes, size: int) -> None:

@@ -76,7 +76,7 @@ class RemoteState:
         Returns:
             The reply, and the record for the log; None where nothing was to be changed.
         """
-        verdict = judge(peer is not None, frame)
+        verdict = judge(frame, is_authenticated=peer is not None)
         name = peer or "-"
         if isinstance(verdict, Rejection):
             reply = Reply(verdict.op, STATUS[verdict.why], is_bare=True)
@@ -93,7 +93,7 @@ class RemoteState:
 
     def repeat(self, peer: str, frame: bytes, identity: int) -> bytes | Known:
         """Return the answer to a frame that was asked before, or whether it is to be handled."""
-        request = judge(True, frame)
+        request = judge(frame, is_authenticated=True)
         if isinstance(request, Rejection) or request.op not in _REMEMBERED:
             return Known.RUN
         known = self._store.judge(Call(peer, identity, digest_of(SERVICE, frame)))

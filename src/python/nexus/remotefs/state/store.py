@@ -21,7 +21,7 @@ from nexus.remotefs.state.call import Call, CallValue, Kind
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.contents import TXNS_MAX, Contents
 from nexus.remotefs.state.error import StateError as StateError
-from nexus.remotefs.state.journal import Journal
+from nexus.remotefs.state.journal import OpenJournal
 from nexus.remotefs.state.mount import Mount, mount
 from nexus.remotefs.state.record import (
     CHUNK_BYTES_MAX,
@@ -59,7 +59,7 @@ class Store:
             raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage or "")
         self._contents = self._mount.contents
         self._writer = Writer(device, self._mount)
-        self._journal = Journal(device, self._mount.damage, self._contents, self._writer)
+        self._journal = OpenJournal(device, self._mount.damage, self._contents, self._writer)
 
     @property
     def damage(self) -> str | None:
