@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, Final  # Any: what a method answers with is of its own kind.
+from typing import Final
 
+from nexus.contract.message_layout import Struct
 from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.io.clock import NS_PER_S, Clock, deadline
 from nexus.dsoftbus.io.counters import Counters
@@ -123,7 +124,7 @@ class Calls:
 
     async def invoke(
         self, spoken: Spoken, payload: bytes, timeout_s: float
-    ) -> tuple[Response, Any]:
+    ) -> tuple[Response, Struct | None]:
         """Call a method, whose frame is given too; return how it ended, and its results.
 
         The results are None where the answer is a frame, which the response has.

@@ -10,7 +10,7 @@ async for records in read_log(peer, reader): ...
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol  # Any: asyncio's own coroutines have it.
+from typing import Final, Protocol
 
 from nexus.contract import audit
 from nexus.core.duration import check_timeout_s
@@ -92,7 +92,9 @@ class NodeLog:
 class Caller(Protocol):
     """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
 
-    def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
+    def call(
+        self, service: int, payload: bytes, timeout_s: float
+    ) -> Coroutine[object, object, bytes]:
         """Call a service of the peer."""
         ...
 

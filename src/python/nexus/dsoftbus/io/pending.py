@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any  # Any: what a method answers with is of its own kind.
 
+from nexus.contract.message_layout import Struct
 from nexus.wire.gateway import Response
 from nexus.wire.method_frames import Spoken
 
@@ -22,4 +22,4 @@ class Pending:
     spoken: Spoken | None  # The method that it is, if it is one.
     is_typed: bool  # Its caller wants results, not a frame.
     number: int | None = None  # The session on which it was sent.
-    results: Any = None
+    results: Struct | None = None
