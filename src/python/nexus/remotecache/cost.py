@@ -71,9 +71,8 @@ class Bytes:
     def __str__(self) -> str:
         if not self.fetched and not self.written:
             return "nothing was fetched from a shared cache, and nothing written to one"
-        return (
-            f"{size(self.fetched)} of outputs fetched instead of made, {size(self.written)} written"
-        )
+        fetched = f"{size(self.fetched)} of outputs fetched and not made here"
+        return f"{fetched}, {size(self.written)} written"
 
 
 def size(count: int) -> str:

@@ -154,7 +154,7 @@ def test_the_bytes_of_all_runs_of_a_file_are_added() -> None:
     line = json.dumps({"bytes": {"fetched": 3 * 1024 * 1024, "written": 7}})
     assert cost.parse(f"{line}\n{line}\n", "f").moved == cost.Bytes(6 * 1024 * 1024, 14)
     assert str(cost.parse(line, "f").moved) == (
-        "3.0 MiB of outputs fetched instead of made, 7 bytes written"
+        "3.0 MiB of outputs fetched and not made here, 7 bytes written"
     )
     assert str(cost.Bytes(0, 0)).startswith("nothing was fetched from a shared cache")
     assert cost.parse(line, "f").processes == []
