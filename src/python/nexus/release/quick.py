@@ -6,14 +6,19 @@ A PEX of the execution mode `venv` unpacks itself once.  Each further start stil
 imports the loader, in a Python of its own, to find out where: three times what the program's own
 start takes.  So two things come before the loader, and both look for a link to what is unpacked:
 
-- a text for the shell, before the zip, where the file itself is started;
-- a few lines in the zip's `__main__.py`, where `python3 nexus.pex` is.
+- a text for the shell, before the zip, where the file itself is started: the starter that every
+  packaged program has, with a few lines more;
+- a few lines in the zip's `__main__.py`, where `python3 nexus.pex` is.  A Python that cannot run
+  the program hands over to the text for the shell, which finds one that can, or says in a line that
+  there is none.  The loader says so in many lines, and Python 3.4 ends with a traceback.
 
 The link is named after the content of the PEX and the path of the interpreter, and a program that
 finds none makes it (`nexus.entry.quick_start`).  It leads to code, so what it leads to has to
 belong to the user who starts the program.  Under `sudo`, or where several users unpack to one
-folder, the start goes through the loader.  What the loader can do besides is still there: each
-variable that asks for it (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to the loader.
+folder, the start goes through the loader.
+
+The starter lets no variable of pex through.  Where the file is given to a Python they all count, as
+Pants wants it to: each that asks for the loader (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to it.
 """
 
 from __future__ import annotations
@@ -42,44 +47,29 @@ _LOADER: Final = "__main__.py"
 # The folder of links, beside what pex keeps in its own.
 _LINKS: Final = "quick"
 
-# For users of NEXUS_UNPACK_TO see docs/cli.md; PEX_ROOT is pex's own name for the same.
+# The line of the starter of packaged programs (STARTER in the root's BUILD) that begins a program.
+# By then $python is in PATH, and variables of other programs are gone.
+START: Final = """  if fits "$python"; then exec "$python" -I "$0" "$@"; fi\n"""
+
+# The lines that `quicken` puts before it.
 _SHELL: Final = """\
-#!/bin/sh
-# Starts the program behind this text, a zip file that pex has made: python3 takes it as well.
-if [ -n "${NEXUS_UNPACK_TO-}" ]; then
-  PEX_ROOT=$NEXUS_UNPACK_TO
-  export PEX_ROOT
-fi
-root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
-others=
-for name in python3 python3.14 python3.13 python3.12 python3.11; do
-  python=$(command -v "$name") || continue
+  root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
   case "$root|$python" in
     /*"|"/*) link=$root/@LINKS@/@CONTENT@$python ;;
     *) link= ;;
   esac
-  if [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
-    [ -O "$link" ] && [ -O "$link/bin" ] && [ -O "$link/@MAIN@" ] &&
-    [ -z "${PEX_TOOLS-}${PEX_PATH-}${PEX_PYTHON-}${PEX_PYTHON_PATH-}${PEX_INHERIT_PATH-}" ]; then
+  if [ -n "$link" ] && [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
+    [ -O "$link" ] && [ -O "$link/bin" ] && [ -O "$link/@MAIN@" ]; then
     PEX=$0
     export PEX
     exec "$link/bin/python" -I "$link/@MAIN@" "$@"
   fi
-  # The loader would say it in many lines.
-  "$python" -I -S -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \\
-    2>/dev/null || {
-    others="$others${others:+, }$python"
-    continue
-  }
   @VARIABLE@=$link
   export @VARIABLE@
-  exec "$python" -I "$0" "$@"
-done
-echo "error: nexus needs CPython 3.11 to 3.14; PATH has ${others:+only }${others:-no python3};" \\
-  "install one of those versions, or put the folder of one into PATH" >&2
-exit 21
 """
 
+# Pants, and so a release's plugin, starts a program by a Python, and chooses by PEX_MODULE which.
+# Every Python since 2.7 has to be able to read this, so it has no newer syntax.
 _PYTHON: Final = '''\
 def _start_quickly():
     """Become what is unpacked; return if nothing is, or if a variable asks for the loader."""
@@ -94,6 +84,8 @@ def _start_quickly():
         return
     if "@VARIABLE@" in environ or not sys.executable:
         return
+    if not (3, 11) <= sys.version_info < (3, 15) or sys.implementation.name != "cpython":
+        os.execv("/bin/sh", ["sh", os.path.abspath(sys.argv[0])] + sys.argv[1:])
     root = environ.get("PEX_ROOT") or os.path.expanduser("~/.cache/pex")
     if not os.path.isabs(root):
         return
@@ -106,7 +98,7 @@ def _start_quickly():
         return
     environ["PEX"] = os.path.realpath(sys.argv[0])
     options = sys.orig_argv[1 : -len(sys.argv)]
-    os.execv(python, [python, *options, "-I", main, *sys.argv[1:]])
+    os.execv(python, [python] + options + ["-I", main] + sys.argv[1:])
 
 
 if __name__ == "__main__":
@@ -133,11 +125,12 @@ def quicken(pex: bytes) -> bytes:
         .replace("@VARIABLE@", VARIABLE)
         for text in (_SHELL, _PYTHON)
     )
-    _, newline, rest = pex.partition(b"\n")
-    if not pex.startswith(b"#!") or not newline or not rest.startswith(b"PK"):
-        raise QuickError("is not a PEX: expected a line with #! and a zip file behind it")
+    before, zipped, rest = pex.partition(b"\nPK\x03\x04")
+    if not zipped or START.encode() not in before or VARIABLE.encode() in before:
+        raise QuickError("is not a PEX: expected the starter of packaged programs and a zip file")
+    starter = before.replace(START.encode(), f"{shell}{START}".encode())
     out = io.BytesIO()
-    out.write(shell.encode() + rest)
+    out.write(starter + zipped + rest)
     try:
         with zipfile.ZipFile(out, "a") as archive:
             old = archive.getinfo(_LOADER)

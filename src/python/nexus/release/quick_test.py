@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -16,12 +17,14 @@ import pytest
 
 from nexus.entry.quick_start import VARIABLE
 from nexus.release.quick import QuickError, main, quicken
+from nexus.release.starter_support import starter
 
 # Stands for the loader of pex: says what it was started with.
 LOADER: Final = f"""\
 import json, os, sys
 seen = dict(loader=True, arguments=sys.argv[1:], link=os.environ.get({VARIABLE!r}),
-            root=os.environ.get("PEX_ROOT"), isolated=sys.flags.isolated)
+            root=os.environ.get("PEX_ROOT"), isolated=sys.flags.isolated,
+            pex=sorted(name for name in os.environ if "PEX" in name))
 print(json.dumps(seen))
 """
 # Stands for what is unpacked.
@@ -37,6 +40,7 @@ GIVEN_AWAY: Final = (".", "bin", "pex") if os.geteuid() == 0 else ("pex",)
 
 Seen = dict[str, object]
 Start = Callable[..., Seen]
+Done = subprocess.CompletedProcess[bytes]
 
 
 def make_pex(loader: str = LOADER) -> bytes:
@@ -45,7 +49,7 @@ def make_pex(loader: str = LOADER) -> bytes:
         files = {"PEX-INFO": "{}", "__main__.py": loader, "nexus/x.py": "x = 1"}
         for name, content in files.items():  # Without a time, as pex makes them.
             archive.writestr(zipfile.ZipInfo(name), content)
-    return b"#!/usr/bin/env python3\n" + packed.getvalue()
+    return f"#!{starter()}\n".encode() + packed.getvalue()
 
 
 @pytest.fixture
@@ -57,12 +61,26 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["the file itself", "python3"])
-def start(request: pytest.FixtureRequest, home: Path) -> Start:
-    """Start the program, by one of the ways there are."""
-    python = home / "bin" / "python3"
-    words = ["/bin/sh"] if request.param == "the file itself" else [str(python)]
+@pytest.fixture
+def as_file(home: Path) -> Start:
+    """Start the program by its own text for the shell."""
+    return starts(home, "/bin/sh")
 
+
+@pytest.fixture
+def by_python(home: Path) -> Start:
+    """Start the program as Pants does."""
+    return starts(home, str(home / "bin" / "python3"))
+
+
+@pytest.fixture(params=["as_file", "by_python"])
+def start(request: pytest.FixtureRequest) -> Start:
+    """Start the program, by one of the ways there are."""
+    way: Start = request.getfixturevalue(request.param)
+    return way
+
+
+def starts(home: Path, *words: str) -> Start:
     def run(*arguments: str, options: tuple[str, ...] = (), **variables: str) -> Seen:
         command = [*words, *options, "./nexus.pex", *arguments]
         path = os.pathsep.join([str(home / "bin"), os.defpath])
@@ -147,32 +165,105 @@ def test_another_users_program_is_not_started(part: str, start: Start) -> None:
 
 def test_a_place_that_depends_on_the_current_folder_is_not_looked_at(start: Start) -> None:
     unpack(start()["link"])
-    assert start(PEX_ROOT=".cache/pex")["loader"] is True
+    assert start(NEXUS_UNPACK_TO=".cache/pex")["loader"] is True
 
 
-@pytest.mark.parametrize("name", ["NEXUS_UNPACK_TO", "PEX_ROOT"])
-def test_the_place_to_unpack_to_can_be_chosen(name: str, start: Start, tmp_path: Path) -> None:
+def test_the_place_to_unpack_to_can_be_chosen(start: Start, tmp_path: Path) -> None:
     chosen = str(tmp_path / "a place")
-    seen = start(**{name: chosen})
+    seen = start(NEXUS_UNPACK_TO=chosen)
     assert seen["root"] == chosen
     assert str(seen["link"]).startswith(f"{chosen}/quick/")
     unpack(seen["link"])
-    assert start(**{name: chosen})["loader"] is False
+    assert start(NEXUS_UNPACK_TO=chosen)["loader"] is False
     assert start()["loader"] is True
 
 
 @pytest.mark.parametrize(
-    "name", ["PEX_TOOLS", "PEX_PATH", "PEX_PYTHON", "PEX_PYTHON_PATH", "PEX_INHERIT_PATH"]
+    "name",
+    [
+        "PEX",
+        "PEX_MODULE",
+        "PEX_ROOT",
+        "PEX_TOOLS",
+        "PEX_OF_TOMORROW",
+        "_PEX_SHOULD_EXIT_BOOTSTRAP_REEXEC",
+        "__PEX_ENTRY_POINT__",
+    ],
 )
-def test_what_only_the_loader_can_do_is_left_to_it(name: str, start: Start) -> None:
-    unpack(start()["link"])
-    assert start(**{name: "1"})["loader"] is True
+def test_no_variable_of_another_pex_reaches_a_file_that_is_started(
+    name: str, as_file: Start
+) -> None:
+    first = as_file(**{name: "1"})
+    assert first["pex"] == ["PEX_IGNORE_RCFILES"]
+    assert first == as_file()
+    unpack(first["link"])
+    assert as_file(**{name: "1"})["loader"] is False
+
+
+@pytest.mark.parametrize(
+    "name", ["PEX_MODULE", "PEX_TOOLS", "PEX_PATH", "PEX_PYTHON", "PEX_PYTHON_PATH"]
+)
+def test_the_loader_gets_them_where_the_file_is_given_to_python(
+    name: str, by_python: Start
+) -> None:
+    unpack(by_python()["link"])
+    seen = by_python(**{name: "1"})
+    assert (seen["loader"], seen["pex"]) == (True, [name])
+
+
+def test_pants_may_choose_the_place_to_unpack_to(by_python: Start, tmp_path: Path) -> None:
+    chosen = str(tmp_path / "a place")
+    seen = by_python(PEX_ROOT=chosen)
+    assert str(seen["link"]).startswith(f"{chosen}/quick/")
+    unpack(seen["link"])
+    assert by_python(PEX_ROOT=chosen)["loader"] is False
 
 
 def test_variables_of_python_change_nothing_once_it_is_unpacked(start: Start, home: Path) -> None:
     unpack(start()["link"])
     (home / "json.py").write_text("raise SystemExit(1)")
     assert start(PYTHONPATH=str(home / "none"), PYTHONHASHSEED="7")["isolated"] == 1
+
+
+def start_by_older(home: Path, *arguments: str, **variables: str) -> Done:
+    """Start the program by a Python that says it is 3.4, whose name is not in PATH."""
+    older = "import runpy, sys; sys.version_info = (3, 4, 10); sys.argv[:1] = []; del sys.orig_argv"
+    program = f"{older}; runpy.run_path('nexus.pex', None, '__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", program, "nexus.pex", *arguments],
+        cwd=home,
+        env={"PATH": os.defpath, "HOME": str(home), **variables},
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_python_that_is_too_old_leaves_the_start_to_one_of_path(home: Path) -> None:
+    """By a link of its own name it would find what another Python unpacked."""
+    done = start_by_older(home, "a b", "", PATH=f"{home}/bin:{os.defpath}")
+    seen = json.loads(done.stdout)
+    assert seen["arguments"] == ["a b", ""]
+    assert str(seen["link"]).endswith(f"{home}/bin/python3")
+
+
+def test_a_python_that_is_too_old_and_alone_gets_one_line(home: Path) -> None:
+    done = start_by_older(home, PATH="/none", PYTHONHASHSEED="0")
+    assert (done.returncode, done.stdout) == (21, b"")
+    assert b"needs CPython 3.11 to 3.14; PATH has no python3; install" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_python_that_is_too_old_leaves_a_choice_of_pants_to_the_loader(home: Path) -> None:
+    done = start_by_older(home, PATH="/none", PEX_MODULE="nexus.other")
+    assert json.loads(done.stdout)["pex"] == ["PEX_MODULE"]
+
+
+def test_a_python_of_any_age_can_read_what_comes_before_the_loader() -> None:
+    with zipfile.ZipFile(io.BytesIO(quicken(make_pex("")))) as archive:
+        tree = ast.parse(archive.read("__main__.py"))
+    assert any(isinstance(node, ast.FunctionDef) for node in tree.body)
+    newer = (ast.JoinedStr, ast.Starred, ast.AnnAssign, ast.NamedExpr)
+    assert [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, newer)] == []
 
 
 def test_options_of_the_interpreter_are_kept(home: Path) -> None:
@@ -206,10 +297,8 @@ def test_a_path_without_python_says_what_is_needed(home: Path) -> None:
         check=False,
     )
     assert done.returncode == 21
-    assert done.stderr == (
-        b"error: nexus needs CPython 3.11 to 3.14; PATH has no python3; "
-        b"install one of those versions, or put the folder of one into PATH\n"
-    )
+    assert b"CPython 3.11 to 3.14; PATH has no python3; install" in done.stderr
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_what_else_is_in_the_file_stays() -> None:

@@ -14,7 +14,7 @@ import pytest
 from nexus.core.version import VERSION
 
 PACKAGED: Final = Path("src.python.nexus.cli/nexus.pex")
-# With each of these alone, `nexus.pex` itself ends with a traceback, or does something else.
+# With each of these alone, a PEX ends with a traceback, or does something else.
 HOSTILE: Final = {
     "PEX_PATH": "/none",
     "PEX_ROOT": "/proc/none",
@@ -44,20 +44,41 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("hostile", [*HOSTILE, None])
-def test_variables_of_other_programs_change_nothing(hostile: str | None, release: Path) -> None:
-    names = HOSTILE if hostile is None else (hostile,)
+@pytest.mark.parametrize(
+    ("program", "hostile"),
+    [
+        *(("nexus", [name]) for name in HOSTILE),
+        *((program, list(HOSTILE)) for program in ("nexus", "nexus.pex")),
+    ],
+)
+def test_variables_of_other_programs_change_nothing(
+    program: str, hostile: list[str], release: Path
+) -> None:
     done = subprocess.run(
-        [release / "nexus", "--version"],
+        [release / program, "--version"],
         env={
             "PATH": os.pathsep.join([str(release / "bin"), os.defpath]),
             "HOME": str(release),
-            **{name: HOSTILE[name] for name in names},
+            **{name: HOSTILE[name] for name in hostile},
         },
         capture_output=True,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"nexus {VERSION}\n".encode(), b"")
+
+
+def test_the_plugin_chooses_a_module_of_a_file_that_it_gives_to_python(release: Path) -> None:
+    done = subprocess.run(
+        [release / "bin" / "python3", release / "nexus.pex", "--help"],
+        env={
+            "PATH": os.pathsep.join([str(release / "bin"), os.defpath]),
+            "HOME": str(release),
+            "PEX_MODULE": "nexus.harness.os2vm",
+        },
+        capture_output=True,
+        check=True,
+    )
+    assert b"os2vm" in done.stdout.splitlines()[0]
 
 
 def test_a_start_after_the_first_does_without_the_loader(release: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Final
 import pytest
 
 from nexus.release.started_support import PROGRAM, Run, check_arguments, starter_in
+from nexus.release.starter_support import starter
 
-BUILD: Final = Path("BUILD")
 # A python3 that none of them can use.
 OTHERS: Final = {
     "older": 'exec {python} -I -S -c "import sys; sys.version_info = (3, 10, 9); $4"',
@@ -24,16 +24,6 @@ OTHERS: Final = {
     "of another make": 'exec {python} -I -S -c "import sys; sys.implementation.name = 1; $4"',
     "broken": "echo no such version is installed >&2; exit 127",
 }
-
-
-def starter() -> str:
-    """Return the text with which every packaged program begins, after `#!`."""
-    for line in ast.parse(BUILD.read_text("utf-8")).body:
-        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "STARTER":
-            text = ast.literal_eval(line.value)
-            assert isinstance(text, str)
-            return text
-    raise LookupError("BUILD has no STARTER")
 
 
 @pytest.fixture
@@ -144,3 +134,9 @@ def test_the_beginning_of_a_program_is_a_string_of_python() -> None:
         tree = ast.parse(f"#!{starter()}\nfrom __future__ import annotations\n")
     assert [type(line) for line in tree.body] == [ast.Expr, ast.ImportFrom]
     assert ast.get_docstring(tree)
+
+
+def test_every_program_of_the_pipeline_has_this_beginning() -> None:
+    text = Path("ci/BUILD").read_text("utf-8")
+    assert "pex_binary(" in text
+    assert "shebang" not in text
