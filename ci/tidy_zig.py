@@ -26,8 +26,10 @@ _CAPTURE: Final = re.compile(r"for \(&([\w.\[\]]+)[^|]*\|\*(\w+)")
 _COMMENT: Final = re.compile(r"//.*")
 _ASSERT: Final = re.compile(r"\bassert\(|\bcheck\(\)|\bunreachable\b")
 _REASON: Final = re.compile(r"// No assert: \w")
-_PART: Final = r"(?:\.\w+|\[[^\]\n]*\]|\.\?|\.\*)"
-_WRITE: Final = r"(?<![\w.])(?:{names})" + _PART + r"{parts} (?:[+\-*][%|]?|[/|&^])?= "
+# An index may have an index of its own in it.
+_PART: Final = r"(?:\.\w+|\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*\]|\.\?|\.\*)"
+_OPERATOR: Final = r"(?:[+\-*][%|]?|<<\|?|>>|[/%|&^])?"
+_WRITE: Final = r"(?<![\w.])(?:{names})" + _PART + r"{parts} " + _OPERATOR + r"=\s"
 
 
 @dataclass(frozen=True)
