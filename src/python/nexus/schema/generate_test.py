@@ -47,6 +47,13 @@ MISTAKES = [
         0,
         "F.a: a list in bytes has",
     ),
+    (
+        'struct F $A.frame { n @0 :UInt8; a @1 :List(Text) = ["b"] $A.lengthIn("n"); }',
+        0,
+        "F.a: a default; only numbers, texts and data",
+    ),
+    ('struct L $A.line("{a}") { a @0 :List(UInt8) = [1]; }', 0, "L.a: a default; only numbers"),
+    ("struct F { a @0 :List(UInt8) = [1]; }", 0, "F.a: a default; only numbers"),
     ("struct F $A.frame $A.headBytes(3) { a @0 :UInt16; }", 0, "headBytes 3; its fields take 2"),
     ("struct F $A.frame { a @0 :Int16; }", 0, "F.a: Int16; bytes are numbers without sign"),
     ('struct F $A.frame { a @0 :Data = "ab" $A.width(3) $A.always; }', 0, "2 bytes always"),

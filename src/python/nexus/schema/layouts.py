@@ -44,7 +44,8 @@ def _slots(name: str, node: Node, scope: Scope) -> list[_Slot]:
         marks = marks_of(field, scope.annotations)
         doc = scope.docs.get(own, "")
         value = value_of(slot.defaultValue) if slot.hadExplicitDefault else None
-        assert value is None or isinstance(value, int | str | bytes), f"{own}: {kind} is a value"
+        if not isinstance(value, int | str | bytes | None):
+            raise SchemaError(f"{own}: a default; only numbers, texts and data have one")
         found.append(_Slot(own, field.name, kind, marks, value, doc))
     return found
 
