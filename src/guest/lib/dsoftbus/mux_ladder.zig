@@ -147,6 +147,8 @@ pub const Ladder = struct {
             .half_closed => |id| self.hearClose(mux, self.legOf(id) orelse return false),
             .was_reset => |what| {
                 if (self.legOf(what.id) == null) return false;
+                // What a ladder that is over has reported stands.
+                if (!self.isRunning()) return true;
                 // A side without a ladder resets the stream, and everything else works.
                 if (self.state == .opening and what.reason == .unknown_stream) {
                     self.state = .done;
