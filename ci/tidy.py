@@ -23,11 +23,13 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from ci.tidy_documents import (
     DECISIONS,
+    MUTANTS,
     find_missing_files,
     find_missing_modules,
     find_missing_options,
     find_missing_parts,
     find_missing_targets,
+    find_stale_mutants,
 )
 from ci.tidy_language import (
     PICTURE,
@@ -177,6 +179,7 @@ def check_files(paths: Sequence[str], *, is_whole: bool = True) -> list[Finding]
     """
     findings: list[Finding] = []
     modules: list[Source] = []
+    texts: dict[str, str] = {}
     documents: dict[str, str] = {}
     builds: dict[str, str] = {}
     for path in paths:
@@ -184,6 +187,7 @@ def check_files(paths: Sequence[str], *, is_whole: bool = True) -> list[Finding]
         if not rules and path != PICTURE:
             continue
         source = Source(path, Path(path).read_text(encoding="utf-8", errors="replace"))
+        texts[path] = source.text
         for rule in rules:
             findings.extend(rule(source))
         if path == "README.md" and is_whole:
@@ -203,6 +207,8 @@ def check_files(paths: Sequence[str], *, is_whole: bool = True) -> list[Finding]
         findings.extend(find_missing_modules(documents, paths))
         findings.extend(find_missing_targets(documents, builds))
         findings.extend(find_missing_options(documents, [*programs, *builds.values()]))
+        if MUTANTS in texts:
+            findings.extend(find_stale_mutants(Source(MUTANTS, texts[MUTANTS]), texts))
     return [*findings, *find_circles(modules)]
 
 

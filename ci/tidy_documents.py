@@ -1,4 +1,4 @@
-"""Claims of documents that the tree can check: files, targets and options that they name.
+"""Claims of documents and lists that the tree can check: files, lines, targets and options.
 
 Rules of `tidy.py` that look at all files at once.  A document says more than they can judge; these
 are what goes stale first, when a file is renamed or an option goes.
@@ -7,6 +7,7 @@ are what goes stale first, when a file is renamed or an option goes.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -24,6 +25,9 @@ _OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z0-9]+(?:-[a-z0-9]+)*(?![\w-])
 # A name in the first column of a table of modules, files or folders.
 _MODULE: Final = re.compile(r"`([a-z_][\w*]*)/?`")
 _PLACEHOLDER: Final = re.compile(r"[A-Z]{2,}")
+
+# The planted faults that no test can notice, each by its file and the text of its line.
+MUTANTS: Final = "src/python/nexus/mutation/equivalent.toml"
 
 # The parts of a decision, in this order.
 DECISIONS: Final = "docs/adr/"
@@ -164,3 +168,17 @@ def find_missing_options(
         for option in _OPTION.findall(line):
             if option not in known:
                 yield Finding(path, number, f"no program has the option {option!r}")
+
+
+def find_stale_mutants(source: Source, texts: Mapping[str, str]) -> Iterator[Finding]:
+    """Find entries of `MUTANTS` whose line is not in their file: none of them excuses a fault.
+
+    Args:
+        source: The list.
+        texts: The files, by their paths.
+    """
+    starts = [number for number, line in enumerate(source.lines, 1) if line == "[[mutant]]"]
+    for number, entry in zip(starts, tomllib.loads(source.text)["mutant"], strict=True):
+        path, before = entry["path"], entry["before"]
+        if before not in map(str.strip, texts.get(path, "").splitlines()):
+            yield Finding(source.path, number, f"{path} has no line {before!r}; remove the entry")

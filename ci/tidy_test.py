@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ci import tidy
+from ci.tidy_documents import MUTANTS
 from ci.tidy_python import find_circles
 from ci.tidy_source import Source
 
@@ -229,6 +230,18 @@ def test_the_picture_shows_every_service(
     page = "![how it fits](images/architecture.svg)\n"
     files = {"docs/a.md": page, "docs/images/architecture.svg": text, SERVICE: ""}
     assert _tree(tmp_path, monkeypatch, files) == found
+
+
+def test_a_mutant_whose_line_is_gone_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [("a.py", "x = 1"), ("a.py", "x = 2"), ("gone.py", "x = 1")]
+    mutants = "".join(f'[[mutant]]\npath = "{p}"\nbefore = "{b}"\n' for p, b in entries)
+    found = _tree(tmp_path, monkeypatch, {"a.py": "if y:\n    x = 1\n", MUTANTS: mutants})
+    assert found == [
+        f"{MUTANTS}:4: a.py has no line 'x = 2'; remove the entry",
+        f"{MUTANTS}:7: gone.py has no line 'x = 1'; remove the entry",
+    ]
 
 
 DECISION = "**Status.** A.\n**Context.** B.\n**Decision.** C.\n**Consequences.** D.\n"
