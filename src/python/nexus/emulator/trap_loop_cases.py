@@ -198,6 +198,33 @@ STUCK: Final = (
         (5, 8),
         traps_max=PATIENT + WINDOW,
     ),
+    # The same, where the handler restores a status: that lets nothing come into the handler.
+    Stuck(
+        "a-status-that-lets-interrupts-into-the-code-alone",
+        f"""{_VECTOR}{OPEN_PMP}
+        li t0, 0x02004000
+        li t1, -1
+        sd t1, 0(t0)
+        li t0, 0x80
+        csrw mie, t0
+        csrrsi zero, mstatus, 2
+        {drop_to(1, "super")}
+        super: ld a0, 8(zero)
+        .align 4
+        handler: csrr t0, mstatus
+        csrw mstatus, t0
+        mret""",
+        (5, 8),
+        (5, 8),
+        traps_max=PATIENT + WINDOW,
+    ),
+    # It writes to lines that it never looks at.
+    Stuck(
+        "a-handler-that-clears-interrupts",
+        f"{_VECTOR} ebreak\n.align 4\nhandler: csrw mip, zero\nmret",
+        (3, 0),
+        (3, 0),
+    ),
 )
 
 # These end by themselves, with code 0, whatever they look like.
@@ -300,6 +327,26 @@ FREE: Final = {
         csrr s1, mepc
         csrr s2, mstatus
         csrrsi zero, mstatus, 8
+        csrw mstatus, s2
+        csrw mepc, s1
+        mret
+        done: li a0, 0
+        {EXIT}""",
+    # The same, by the other gate: interrupts are on, and one is enabled for a moment.
+    "enables-the-timer-for-a-moment": f"""{_VECTOR} li t0, 0x02004000
+        li t1, 3000
+        sd t1, 0(t0)
+        li s3, 0x80
+        li t0, 0
+        ecall
+        .align 4
+        handler: csrr t0, mcause
+        blt t0, zero, done
+        csrr s1, mepc
+        csrr s2, mstatus
+        csrrsi zero, mstatus, 8
+        csrw mie, s3
+        csrw mie, zero
         csrw mstatus, s2
         csrw mepc, s1
         mret

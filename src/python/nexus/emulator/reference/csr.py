@@ -83,6 +83,24 @@ def _constant(value: int) -> Csr:
     return Csr(lambda hart: value, lambda hart, written: None)
 
 
+def _gate(csr: Csr) -> Csr:
+    """Make a register notice that a write lets interrupts come into the handler that runs.
+
+    Interrupts for machine mode come into other modes whatever is written there, and chain.py knows.
+    """
+
+    def write(hart: Core, value: int) -> None:
+        csr.write(hart, value)
+        state = hart.state
+        is_machine = state[s.PRIVILEGE] == s.MACHINE
+        is_open = state[s.MSTATUS] & (MSTATUS_MIE if is_machine else MSTATUS_SIE)
+        delegated = state[s.MIDELEG]
+        if is_open and state[s.MIE] & (~delegated if is_machine else delegated):
+            hart.heard_from_outside()
+
+    return Csr(csr.read, write)
+
+
 def _write_status(hart: Core, value: int, writable: int) -> None:
     """Change fields of mstatus; FS exists where there are floating-point registers."""
     if hart.state[s.EXTENSIONS] & HAS_F:
@@ -90,8 +108,6 @@ def _write_status(hart: Core, value: int, writable: int) -> None:
     status = hart.state[s.MSTATUS] & ~writable | value & writable
     is_dirty = status & MSTATUS_FS == MSTATUS_FS
     hart.state[s.MSTATUS] = status & ~MSTATUS_SD | (MSTATUS_SD if is_dirty else 0)
-    if status & (MSTATUS_MIE | MSTATUS_SIE) and hart.state[s.MIE]:
-        hart.heard_from_outside()  # An interrupt may come from now on.
 
 
 def _write_mstatus(hart: Core, value: int) -> None:
@@ -225,8 +241,8 @@ CSRS: Final[dict[int, Csr]] = {
     0x001: _float_csr(0, 5),
     0x002: _float_csr(5, 3),
     0x003: _float_csr(0, 8),
-    0x100: Csr(lambda hart: hart.state[s.MSTATUS] & SSTATUS_VISIBLE, _write_sstatus),
-    0x104: Csr(lambda hart: hart.state[s.MIE] & hart.state[s.MIDELEG], _write_sie),
+    0x100: _gate(Csr(lambda hart: hart.state[s.MSTATUS] & SSTATUS_VISIBLE, _write_sstatus)),
+    0x104: _gate(Csr(lambda hart: hart.state[s.MIE] & hart.state[s.MIDELEG], _write_sie)),
     0x105: _tvec(s.STVEC),
     0x106: _plain(s.SCOUNTEREN, COUNTERS),
     0x10A: _plain(s.SENVCFG, ENVIRONMENT),
@@ -237,11 +253,11 @@ CSRS: Final[dict[int, Csr]] = {
     0x144: Csr(lambda hart: _read_mip(hart) & hart.state[s.MIDELEG], _write_sip, by_itself=True),
     0x14D: Csr(lambda hart: hart.state[s.STIMECMP], _write_stimecmp),
     0x180: Csr(lambda hart: hart.state[s.SATP], _write_satp),
-    0x300: Csr(lambda hart: hart.state[s.MSTATUS], _write_mstatus),
+    0x300: _gate(Csr(lambda hart: hart.state[s.MSTATUS], _write_mstatus)),
     0x301: Csr(lambda hart: hart.state[s.MISA], lambda hart, value: None),
     0x302: _plain(s.MEDELEG, MEDELEG_WRITABLE),
-    0x303: _plain(s.MIDELEG, SUPERVISOR_INTERRUPTS),
-    0x304: _plain(s.MIE, INTERRUPTS),
+    0x303: _gate(_plain(s.MIDELEG, SUPERVISOR_INTERRUPTS)),
+    0x304: _gate(_plain(s.MIE, INTERRUPTS)),
     0x305: _tvec(s.MTVEC),
     0x306: _plain(s.MCOUNTEREN, COUNTERS),
     0x30A: Csr(lambda hart: hart.state[s.MENVCFG], _write_menvcfg),

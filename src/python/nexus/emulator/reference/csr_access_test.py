@@ -295,19 +295,30 @@ def test_which_registers_change_by_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "value", "enabled", "is_open"),
+    ("number", "value", "privilege", "before", "is_open"),
     [
-        (0x300, 8, 0x80, True),
-        (0x300, 2, 0x80, True),
-        (0x300, 0x80, 0x80, False),
-        (0x300, 8, 0, False),
-        (0x100, 2, 0x20, True),
-        (0x100, 0x20, 0x20, False),
+        # In machine mode: MIE, and an interrupt that is not delegated.
+        (0x300, 8, 3, {"MIE": 0x80}, True),
+        (0x300, 2, 3, {"MIE": 0x80}, False),
+        (0x300, 0x80, 3, {"MIE": 0x80}, False),
+        (0x300, 8, 3, {}, False),
+        (0x300, 10, 3, {"MIE": 0x20, "MIDELEG": 0x20}, False),
+        (0x303, 0, 3, {"MSTATUS": 8, "MIE": 0x20, "MIDELEG": 0x20}, True),
+        (0x303, 0x20, 3, {"MSTATUS": 8, "MIE": 0x20}, False),
+        (0x304, 0x80, 3, {"MSTATUS": 8}, True),
+        (0x304, 0x80, 3, {"MSTATUS": 2}, False),
+        (0x304, 0, 3, {"MSTATUS": 8, "MIE": 0x80}, False),
+        # In supervisor mode: SIE, and one that is.
+        (0x100, 2, 1, {"MIE": 0x20, "MIDELEG": 0x20}, True),
+        (0x100, 2, 1, {"MIE": 0x80}, False),
+        (0x100, 0x20, 1, {"MSTATUS": 8, "MIE": 0xA0, "MIDELEG": 0x20}, False),
+        (0x104, 0x20, 1, {"MSTATUS": 2, "MIDELEG": 0x20}, True),
+        (0x104, 0x20, 1, {"MSTATUS": 8, "MIDELEG": 0x20}, False),
     ],
 )
-def test_a_status_that_lets_interrupts_come(
-    number: int, value: int, enabled: int, is_open: bool
+def test_a_write_that_lets_interrupts_come_into_the_handler(
+    number: int, value: int, privilege: int, before: dict[str, int], is_open: bool
 ) -> None:
-    hart = Hart(MIE=enabled)
-    hart.find(number, is_write=True).write(cast("Core", hart), value)
+    hart = Hart(privilege, **before)
+    hart.write(number, value)
     assert hart.heard == ["outside"] * is_open

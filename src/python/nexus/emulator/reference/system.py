@@ -46,7 +46,7 @@ def _csr_step(name: str, combine: Callable[[int, int], int]) -> Callable[..., in
             raise _illegal(name, rd=shown, rs1=rs1, imm=imm) from None
         operand = rs1 if is_immediate else x[rs1]
         old = csr.read(hart)
-        if csr.by_itself:
+        if csr.by_itself and rd != s.SINK:
             hart.heard_from_outside()
         if is_write:
             kept = old if csr.kept is None else csr.kept(hart)
