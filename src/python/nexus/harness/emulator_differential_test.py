@@ -116,7 +116,8 @@ def test_a_file_that_is_not_the_native_interpreter_is_refused(
     assert differential.main(["--native-blob", str(tmp_path / "blob")]) == 20
     assert capsys.readouterr().err == (
         f"emulator_differential: bad-configuration: --native-blob: {tmp_path}/blob: "
-        "native blob: 4 bytes, the header alone has 72\n"
+        "native blob: 4 bytes; expected a header of 72, then code;"
+        " build it again with this version\n"
     )
 
 
