@@ -69,17 +69,26 @@ def share(percent: int, name: str) -> Iterator[Sequence[str]]:
     """
     folder, version = controller(MOUNTS.read_text(encoding="utf-8"))
     group = folder / f"{name}-{os.getpid()}"
-    try:
+    needed = f"root may do this, where {folder} has the cpu controller"
+    with _refused(needed):
         group.mkdir()
-        try:
+    try:
+        with _refused(needed):
             for file, text in settings(version, percent).items():
                 (group / file).write_text(text, encoding="ascii")
-            members = str(group / "cgroup.procs")
-            yield ("sh", "-c", 'echo $$ > "$0" && exec "$@"', members)
-        finally:
+        yield ("sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"))
+    finally:
+        with _refused("end what runs in it, and remove the folder"):
             _free(group)
+
+
+@contextmanager
+def _refused(help_line: str) -> Iterator[None]:
+    """Say in one line what the kernel refused; errors of the measured program are not its."""
+    try:
+        yield
     except OSError as exc:
-        raise RunFailedError(f"--share: {exc.filename}: {exc.strerror}; root may do this") from exc
+        raise RunFailedError(f"--share: {exc.filename}: {exc.strerror}; {help_line}") from exc
 
 
 def _free(group: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,27 @@ def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_refused_group_says_what_would_help(mounted: Path) -> None:
     with (
-        pytest.raises(RunFailedError, match=r"--share: .*groups/worker-\d+: No such file.*; root"),
+        pytest.raises(
+            RunFailedError,
+            match=r"^--share: .*groups/worker-\d+: No such file.*; root may do this, where /",
+        ),
         share(50, "worker"),
     ):
         pass
     assert not mounted.exists()
+
+
+def test_error_of_what_is_measured_is_not_the_groups(
+    mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted.mkdir()
+    monkeypatch.setattr(processor_share, "_free", lambda group: None)  # The kernel's part.
+    with pytest.raises(FileNotFoundError, match="log"), share(50, "worker"):
+        (mounted / "log").read_text(encoding="utf-8")
+
+
+def test_group_that_is_not_free_is_named(mounted: Path) -> None:
+    mounted.mkdir()
+    with pytest.raises(RunFailedError, match=r"^--share: .*; end what runs in it"), share(50, "w"):
+        # A folder that stands in is not empty, as the kernel's would be.
+        (mounted / f"w-{os.getpid()}" / "cgroup.procs").touch()
