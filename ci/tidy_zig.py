@@ -65,21 +65,22 @@ def _assigns(code: str, names: list[str], parts: str) -> bool:
 
 def _functions(source: Source) -> Iterator[_Function]:
     lines = source.lines
+    code = [_COMMENT.sub("", line).rstrip() for line in lines]
     for start, line in enumerate(lines):
         found = _FUNCTION.match(line)
         if found is None:
             continue
-        head = start
-        while not lines[head].endswith(("{", "}", ";")):
-            head += 1
-        end = head
-        while lines[head].endswith("{") and not lines[end].startswith(found[1] + "}"):
-            end += 1
+        heads = (at for at in range(start, len(code)) if code[at].endswith(("{", "}", ";")))
+        head = next(heads, None)
+        if head is None:
+            continue  # It is cut off, which `zig fmt` says.
+        ends = (at for at in range(head, len(code)) if code[at].startswith(found[1] + "}"))
+        end = next(ends, len(code)) if code[head].endswith("{") else head
         body = "\n".join(lines[head + 1 : end])
-        signature = " ".join(lines[start : head + 1])
+        signature = " ".join(code[start : head + 1])
         if signature.endswith(") type {"):
             continue  # The functions of the type that it makes are found on their own.
-        yield _Function(found[2], start + 1, signature, body, _COMMENT.sub("", body))
+        yield _Function(found[2], start + 1, signature, body, "\n".join(code[head + 1 : end]))
 
 
 def find_unasserted(source: Source) -> Iterator[Finding]:

@@ -119,5 +119,19 @@ def test_signature_may_take_several_lines() -> None:
     assert len(found(text)) == 1
 
 
+def test_comment_in_a_signature_is_no_end_of_it() -> None:
+    text = method("self.count = 1;", *STEPS)
+
+    assert len(found(text.replace("void {", "void { // It grows;"))) == 1
+    assert len(found(text.replace("(self", "(\n        // Its table;\n        self"))) == 1
+
+
+@pytest.mark.parametrize("cut", ["void {", "{\n", "step();\n        step();"])
+def test_function_that_is_cut_off_is_left_to_the_formatter(cut: str) -> None:
+    text = method("self.count = 1;", *STEPS)
+
+    assert found(text.partition(cut)[0]) == []
+
+
 def test_tidy_applies_the_rule_to_zig() -> None:
     assert find_unasserted in tidy.rules_of(KERNEL)
