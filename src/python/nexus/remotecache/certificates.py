@@ -14,12 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from nexus.entry.reading import read_bounded
 from nexus.remotecache import key_kinds
 from nexus.remotecache.credentials import Credentials, ServerFiles
-
-# Certificates of a whole company are a few hundred kilobytes.
-FILE_BYTES_MAX: Final = 1 << 20
+from nexus.remotecache.key_files import read_file
 
 # Our own certificate is signed anew if it ends within this time.
 RENEWAL: Final = timedelta(days=7)
@@ -175,7 +172,7 @@ def check_key(leaf: x509.Certificate, files: ServerFiles) -> None:
         CertificateError: it is another's, or cannot be read without a password.
     """
     try:
-        key = serialization.load_pem_private_key(read_bounded(files.key, FILE_BYTES_MAX), None)
+        key = serialization.load_pem_private_key(read_file(files.key), None)
     except OSError as exc:
         raise CertificateError(f"{files.key}: {exc.strerror}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
@@ -196,7 +193,7 @@ def load_all(path: Path) -> list[x509.Certificate]:
         CertificateError: there is none.
     """
     try:
-        return x509.load_pem_x509_certificates(read_bounded(path, FILE_BYTES_MAX))
+        return x509.load_pem_x509_certificates(read_file(path))
     except OSError as exc:
         raise CertificateError(f"{path}: {exc.strerror}") from exc
     except ValueError as exc:

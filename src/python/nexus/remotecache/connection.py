@@ -13,9 +13,9 @@ from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 
 from nexus.core.errors import UsageError
-from nexus.entry.reading import read_bounded
-from nexus.remotecache.certificates import FILE_BYTES_MAX, is_host
+from nexus.remotecache.certificates import is_host
 from nexus.remotecache.credentials import LOCAL_NAME
+from nexus.remotecache.key_files import read_file
 from nexus.remotecache.processes import ServerError, SettingError
 
 # For an answer of a machine that is there.
@@ -66,11 +66,9 @@ class Remote:
         """A channel; it connects when it is used, and again when it was lost."""
         if self.insecure:
             return grpc.insecure_channel(self.address, options=KEEPALIVE)
-        trusted = read_bounded(self.authority, FILE_BYTES_MAX) if self.authority else None
+        trusted = read_file(self.authority) if self.authority else None
         certificate, key = (
-            (read_bounded(path, FILE_BYTES_MAX) for path in self.identity)
-            if self.identity
-            else (None, None)
+            (read_file(path) for path in self.identity) if self.identity else (None, None)
         )
         shown = grpc.ssl_channel_credentials(trusted, key, certificate)
         return grpc.secure_channel(self.address, shown, options=KEEPALIVE)
@@ -89,7 +87,7 @@ def read_token(path: Path) -> str:
         SettingError: there is none.
     """
     try:
-        text = read_bounded(path, FILE_BYTES_MAX)[:FILE_BYTES_MAX].decode("ascii").strip()
+        text = read_file(path).decode("ascii").strip()
     except OSError as exc:
         raise SettingError(f"--token: {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
@@ -150,7 +148,7 @@ def trusting(authority: Path | None) -> ssl.SSLContext:
     else:
         try:
             # Around certificates there may be other text, such as settings.
-            text = read_bounded(authority, FILE_BYTES_MAX).decode("utf-8", "replace")
+            text = read_file(authority).decode("utf-8", "replace")
             # With an empty text, this machine's authorities would be trusted.
             shown = text.encode("ascii", "replace").decode() or "\n"
             context = ssl.create_default_context(cadata=shown)

@@ -6,6 +6,7 @@ and root may look at every file.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def folder_of_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "token").write_text("a.b.c\n")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "nowhere").symlink_to("missing/file")
+    os.mkfifo(tmp_path / "pipe")
     credentials.create(tmp_path / "made", lifetime=timedelta(days=1))
     return tmp_path
 
@@ -80,7 +82,7 @@ def test_a_path_of_a_server_that_will_not_do_is_named(
 
 
 @pytest.mark.parametrize("option", ["--authority", "--certificate", "--key"])
-@pytest.mark.parametrize("name", ["folder", "missing", "empty", "binary", "loop", LONG])
+@pytest.mark.parametrize("name", ["folder", "missing", "empty", "binary", "loop", "pipe", LONG])
 def test_a_file_of_a_team_that_will_not_do_is_named(
     option: str, name: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +138,11 @@ def test_a_name_without_a_token_is_named_with_its_option(
         ("--token={place}/folder", "--token: {place}/folder: Is a directory"),
         ("--token={place}/binary", "--token: {place}/binary is not a token; expected one line"),
         ("--token={place}/loop", "--token: {place}/loop: Too many levels of symbolic links"),
+        (
+            "--token={place}/pipe",
+            "--token: {place}/pipe: is a pipe or a device; expected",
+        ),
+        ("--authority={place}/pipe", "--authority: {place}/pipe: is a pipe or a device; expected"),
         ("--token=", "--token: '' is not a path"),
         ("--authority=", "--authority: '' is not a path"),
     ],
