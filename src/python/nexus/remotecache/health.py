@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -21,13 +22,13 @@ from prometheus_client import Gauge, make_wsgi_app
 
 from nexus.remotecache.certificates import load_all
 from nexus.remotecache.metrics import Metrics
-from nexus.remotecache.settings import INSTANCE, STORE_RESERVED_BYTES
+from nexus.remotecache.settings import BLOBS, INSTANCE, STORE_RESERVED_BYTES
 
 # A store that does not answer within this time is not healthy.
 STORE_SECONDS_MAX: Final = 2.0
 
-# The store makes room by itself until so much is free.  Where half of it is gone there was nothing
-# left to evict, and nothing is taken any more.
+# The store makes room by itself until `STORE_RESERVED_BYTES` are free.  Where half of them are
+# gone, others fill the disk faster than it does that.
 FREE_BYTES_MIN: Final = STORE_RESERVED_BYTES // 2
 
 # Between two looks of the server at its own health.
@@ -65,14 +66,27 @@ class Health:
         except grpc.RpcError as exc:
             return f"the store does not answer: {exc.code().name}"
         try:
-            free = self.free_bytes()
+            full = self.room_complaint()
         except OSError as exc:
             return f"the folder of the store: {exc.strerror}"
-        if free < FREE_BYTES_MIN:
-            return f"the disk of the store is full: {free} bytes are free, {FREE_BYTES_MIN} needed"
+        if full:
+            return full
         if self.seconds_left() < 0:
             return f"the certificate expired {self.ends:%Y-%m-%d %H:%M} UTC: start the server again"
         return self.scheduling()
+
+    def room_complaint(self) -> str:
+        """Say why the store could take nothing now; empty if it could."""
+        free = self.free_bytes()
+        if free < FREE_BYTES_MIN:
+            return f"the disk of the store is full: {free} bytes are free, {FREE_BYTES_MIN} needed"
+        missing = STORE_RESERVED_BYTES - free
+        if missing > 0 and (held := held_bytes(self.disk, missing)) < missing:
+            return (
+                f"the store takes nothing: {free} bytes of its disk are free, it keeps "
+                f"{STORE_RESERVED_BYTES} so, and has {held} to evict"
+            )
+        return ""
 
     def free_bytes(self) -> int:
         """The room on the disk."""
@@ -89,6 +103,19 @@ class Health:
     def seconds_left(self) -> float:
         """Return the seconds for which the certificate that was loaded at the start is valid."""
         return (self.ends - datetime.now(UTC)).total_seconds()
+
+
+def held_bytes(folder: Path, enough: int) -> int:
+    """Count what the store of a server's folder could evict, until that is enough."""
+    held = 0
+    for place, _, names in os.walk(folder / BLOBS):
+        for name in names:
+            if held >= enough:
+                return held
+            # It may be evicted right now.
+            with contextlib.suppress(FileNotFoundError):
+                held += os.lstat(os.path.join(place, name)).st_size
+    return held
 
 
 def watch(

@@ -18,7 +18,7 @@ import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
-from nexus.remotecache import credentials, health
+from nexus.remotecache import credentials, health, settings
 from nexus.remotecache.metrics import Metrics
 
 PATIENCE_SECONDS = 60.0
@@ -66,6 +66,7 @@ class Place:
 def pages_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setattr(health, "STORE_SECONDS_MAX", 0.5)
     monkeypatch.setattr(health, "FREE_BYTES_MIN", 1)
+    monkeypatch.setattr(health, "STORE_RESERVED_BYTES", 2)
     with ExitStack() as stack:
         yield Place(tmp_path, stack, timedelta(days=1))
 
@@ -106,6 +107,33 @@ def test_a_disk_on_which_the_store_takes_nothing_makes_it_sick(
         503,
         "the disk of the store is full: 4096 bytes are free, 4097 needed\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([], (503, "0 to evict\n")),
+        ([400, 499], (503, "899 to evict\n")),
+        ([400, 500], (200, "ok\n")),
+        ([400, 600, 8], (200, "ok\n")),
+    ],
+)
+def test_a_store_that_has_too_little_to_evict_makes_it_sick(
+    held: list[int],
+    said: tuple[int, str],
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "STORE_RESERVED_BYTES", 4996)
+    monkeypatch.setattr("os.statvfs", lambda _path: Room(1, 4096))
+    place.health.disk = tmp_path / "disk"
+    for number, size in enumerate(held):
+        blob = place.health.disk / settings.BLOBS / str(number) / "name"
+        blob.parent.mkdir(parents=True)
+        blob.write_bytes(bytes(size))
+    code, text = place.ask("health")
+    assert (code, text.rpartition(" and has ")[2]) == said
 
 
 def test_a_folder_that_is_gone_makes_it_sick(place: Place, tmp_path: Path) -> None:

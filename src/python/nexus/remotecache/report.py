@@ -25,6 +25,7 @@ from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import run_program
 from nexus.entry.reading import read_bounded
 from nexus.remotecache import cost, stats
+from nexus.remotecache.settings import BLOBS
 from nexus.remotecache.trees import Digest, TreeError
 
 SERVED: Final = 0
@@ -132,7 +133,7 @@ def objects(folder: Path | None) -> Iterator[cost.Read]:
     if folder is None:
         yield lambda _digest: None
         return
-    place = folder / "store" / "cas" / "objects"
+    place = folder / BLOBS
     if not place.is_dir():
         raise UsageError(f"--store: {folder} is not the folder of a server")
 

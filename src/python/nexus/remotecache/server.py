@@ -74,7 +74,7 @@ class CacheServer:
     @property
     def objects(self) -> Path:
         """The folder where the store keeps blobs, each in a file named after its hash."""
-        return self.folder / "store" / "cas" / "objects"
+        return self.folder / settings.BLOBS
 
     @property
     def store_socket(self) -> Path:

@@ -52,6 +52,9 @@ QUOTA_BYTES_MAX: Final = 1000 * 1000**4
 # where that cannot be had.
 STORE_RESERVED_BYTES: Final = 2 * 1000**3
 
+# In a server's folder, where the store has its blobs.
+BLOBS: Final = "store/cas/objects"
+
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30
 # BuildGrid gives nothing to a worker that it hears of more often than every 3 s.
