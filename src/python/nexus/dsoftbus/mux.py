@@ -258,8 +258,10 @@ class Mux:
                 Reject.INVALID_TRANSITION, f"stream {frame.stream} is not the peer's to open now"
             )
         theirs = self._table.of_side(is_ours=False)
-        if len(theirs) >= self.own.streams_max or self._control.is_full:
+        if len(theirs) >= self.own.streams_max:
             raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} streams of the peer are open")
+        if self._control.is_full:
+            raise MuxRejectError(Reject.STREAM_LIMIT, "the peer opens streams and reads no answer")
         if any(stream.name == frame.name for stream in theirs):
             raise MuxRejectError(Reject.DUPLICATE_NAME, f"a stream {frame.name!r} is open")
         self._table.note_opened(frame.stream)

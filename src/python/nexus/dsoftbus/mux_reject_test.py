@@ -170,3 +170,4 @@ def test_opens_that_are_refused_do_not_pile_up() -> None:
     with pytest.raises(MuxRejectError) as caught:
         open_and_refuse_all()
     assert caught.value.reject is Reject.STREAM_LIMIT
+    assert "reads no answer" in str(caught.value)

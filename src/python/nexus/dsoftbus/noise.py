@@ -70,8 +70,11 @@ class Handshake:
         """
         keys = [static_secret, ephemeral_secret]
         keys += [remote_static] if remote_static is not None else []
-        if any(len(key) != KEY_BYTES for key in keys):
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"a key has {KEY_BYTES} bytes")
+        for length in map(len, keys):
+            if length != KEY_BYTES:
+                raise LocalProtocolError(
+                    Reason.OUT_OF_RANGE, f"a key of {length} bytes; expected {KEY_BYTES}"
+                )
         if (role is Role.INITIATOR) != (remote_static is not None):
             raise LocalProtocolError(Reason.OUT_OF_RANGE, "the initiator alone knows a remote key")
         self.role = role
@@ -137,10 +140,12 @@ class Handshake:
         """
         if self.is_over or self.is_my_turn:
             raise LocalProtocolError(Reason.STATE, "it is not our turn to read")
-        if not OVERHEAD_BYTES[self._messages_done] <= len(message) <= MESSAGE_BYTES_MAX:
+        least = OVERHEAD_BYTES[self._messages_done]
+        if not least <= len(message) <= MESSAGE_BYTES_MAX:
             self._is_poisoned = True
             raise RemoteProtocolError(
-                Reason.TRUNCATED, f"handshake message of {len(message)} bytes"
+                Reason.TRUNCATED,
+                f"handshake message of {len(message)} bytes; expected {least}..{MESSAGE_BYTES_MAX}",
             )
         try:
             payload = bytes(self._connection.read_message(bytes(message)))
@@ -210,9 +215,7 @@ class Transport:
             RemoteProtocolError: not authentic.  Nothing has changed: the nonce stays.
         """
         if not TAG_BYTES <= len(message) <= MESSAGE_BYTES_MAX:
-            raise RemoteProtocolError(
-                Reason.TRUNCATED, f"transport message of {len(message)} bytes"
-            )
+            raise RemoteProtocolError(Reason.TRUNCATED, _not_a_message(len(message)))
         if self.messages_received >= NONCE_MAX:
             raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         try:
@@ -230,9 +233,7 @@ class Transport:
         """
         length = len(message) - TAG_BYTES
         if not 0 <= length <= MESSAGE_BYTES_MAX - TAG_BYTES:
-            raise RemoteProtocolError(
-                Reason.TRUNCATED, f"transport message of {len(message)} bytes"
-            )
+            raise RemoteProtocolError(Reason.TRUNCATED, _not_a_message(len(message)))
         if self.messages_received >= NONCE_MAX:
             raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         nonce = _nonce(self.messages_received)
@@ -246,6 +247,10 @@ class Transport:
     def skip_to_nonce_for_testing_only(self, nonce: int) -> None:
         """Set both counters, to reach their end within a lifetime."""
         self.messages_sent = self.messages_received = nonce
+
+
+def _not_a_message(length: int) -> str:
+    return f"transport message of {length} bytes; expected {TAG_BYTES}..{MESSAGE_BYTES_MAX}"
 
 
 def _nonce(number: int) -> bytes:

@@ -142,10 +142,28 @@ def test_a_key_of_small_order_is_refused() -> None:
         right.read(bytes(48))
 
 
-@pytest.mark.parametrize("length", [0, 31, 33])
+@pytest.mark.parametrize("length", [1, 31, 33])
 def test_a_key_of_another_length_is_our_mistake(length: int) -> None:
-    with pytest.raises(LocalProtocolError):
-        initiator(remote=bytes(length) or b"x")
+    with pytest.raises(LocalProtocolError, match=f"a key of {length} bytes; expected 32"):
+        initiator(remote=bytes(length))
+
+
+@pytest.mark.parametrize(("number", "least"), [(0, 48), (1, 48), (2, 64)])
+def test_a_handshake_message_that_is_too_short_names_the_range(number: int, least: int) -> None:
+    reader = pair_after(number)[1 - number % 2]
+    accepted = f"message of {least - 1} bytes; expected {least}..{MESSAGE_BYTES_MAX}"
+    with pytest.raises(RemoteProtocolError, match=accepted):
+        reader.read(bytes(least - 1))
+
+
+@pytest.mark.parametrize("length", [TAG_BYTES - 1, MESSAGE_BYTES_MAX + 1])
+def test_a_transport_message_of_no_possible_length_names_the_range(length: int) -> None:
+    _, right = transports()
+    accepted = f"message of {length} bytes; expected {TAG_BYTES}..{MESSAGE_BYTES_MAX}"
+    for read in (right.decrypt, lambda message: right.decrypt_into(message, memoryview(b""))):
+        with pytest.raises(RemoteProtocolError, match=accepted):
+            read(bytes(length))
+    assert right.messages_received == 0
 
 
 def test_exactly_the_initiator_is_given_the_remote_key() -> None:

@@ -53,7 +53,7 @@ def message_length(head: bytes | bytearray) -> int:
     if segments or not words:
         raise RemoteProtocolError(
             Reason.OUT_OF_RANGE,
-            f"{segments + 1} segments of {words} words; expected one that is not empty",
+            f"segments: {segments + 1}, the first of {words} words; expected one that is not empty",
         )
     if words > contract.MESSAGE_WORDS_MAX:
         raise RemoteProtocolError(
