@@ -74,12 +74,12 @@ class OpenJournal:
         if is_due or (writer.superblock is None and self._would_strand(size)):
             self._switch()
         if not self.make_room(size):
-            raise _no_room(size)
+            raise self._no_room(size)
         if self._unmarked and self._unmarked + size > WINDOW_BYTES:
             writer.mark()
             self._unmarked = 0
             if not writer.fits(size):
-                raise _no_room(size)
+                raise self._no_room(size)
         try:
             writer.append(op, key, value, size)
         except DeviceError as exc:
@@ -179,7 +179,8 @@ class OpenJournal:
         self._is_dirty = True
         return True
 
-
-def _no_room(size: int) -> StateError:
-    text = f"the disk has no room for a record of {size} bytes; remove keys first"
-    return StateError(Status.IO_ERROR, text)
+    def _no_room(self, size: int) -> StateError:
+        # An open transaction keeps the journal from being compacted.
+        advice = "end the open transactions" if self._contents.open else "remove keys"
+        text = f"the disk has no room for a record of {size} bytes; {advice} first"
+        return StateError(Status.IO_ERROR, text)

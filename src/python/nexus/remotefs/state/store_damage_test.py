@@ -107,6 +107,23 @@ def test_a_disk_that_fails_while_much_waits() -> None:
     assert Store(device).snapshot() == store.snapshot()
 
 
+@pytest.mark.parametrize(
+    ("transactions", "advice"), [(0, "remove keys first"), (1, "end the open transactions first")]
+)
+def test_a_full_disk_says_what_makes_room(transactions: int, advice: str) -> None:
+    store = Store(disk(24))
+    for _ in range(transactions):
+        store.begin()
+
+    def fill() -> None:
+        for number in range(1000):
+            store.put(f"/state/{number}", bytes(100))
+
+    with pytest.raises(StateError, match=rf"no room for a record of \d+ bytes; {advice}"):
+        fill()
+    assert store.snapshot()
+
+
 @pytest.mark.parametrize("broken", ["read", "write", "flush"])
 def test_a_disk_that_fails_while_it_compacts(broken: str) -> None:
     device = FailingDevice(bytes(512 * 80))
