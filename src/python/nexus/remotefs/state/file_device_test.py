@@ -92,7 +92,7 @@ def test_a_file_that_is_shorter_than_it_was_is_named(tmp_path: Path) -> None:
         os.truncate(path, 600)
         with pytest.raises(DeviceError) as caught:
             device.read(1, 1)
-        assert str(caught.value) == "read of sector 1: 88 bytes"
+        assert str(caught.value) == "read of sector 1: 88 of 512 bytes"
 
 
 def failing(*_: object) -> int:
