@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from nexus.emulator.coverage import Recorder
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.translation_support import translated
@@ -28,6 +29,7 @@ def native(kernel: bytes) -> MachineOptions:
 OPTIONS: Final[dict[str, Callable[[bytes], MachineOptions]]] = {
     "native": native,
     "translated": lambda kernel: translated(kernel, 1 << 20),
+    "covered": lambda kernel: replace(native(kernel), coverage=Recorder()),
 }
 
 
