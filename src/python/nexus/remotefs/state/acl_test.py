@@ -19,8 +19,9 @@ from nexus.remotefs.state.acl import (
 )
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.client import StateMap
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.remote import RemoteState
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.wire.log import Level
 from nexus.wire.state import Op, Reply, Request, Status, decode_reply
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from nexus.remotefs.state.acl import KEY_BYTES_MAX, NAMESPACE
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.client import StateMap
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.remote import RemoteState
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.wire.state import Op, Reply, Status, decode_request
 
 ROOM = KEY_BYTES_MAX - len(NAMESPACE)

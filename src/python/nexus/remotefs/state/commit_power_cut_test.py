@@ -7,8 +7,9 @@ import itertools
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.call import Call
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.power_cut_fake import BreakingDevice, RecordingDevice, images_after
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.wire.state import Status
 
 SECTORS = 72

@@ -13,11 +13,12 @@ import pytest
 from nexus.remotefs.state import record
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.call import Call
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.mount import WINDOW_BYTES, stale_sector, window_sectors
 from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.record import OVERHEAD_BYTES, Op, Record, encode_checkpoint
 from nexus.remotefs.state.replay import RECORDS_MAX, ReplayLimitError, Walk
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, Superblock, regions, whole
 from nexus.wire.state import Status
 

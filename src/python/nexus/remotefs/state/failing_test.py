@@ -10,9 +10,10 @@ import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.mount import mount
 from nexus.remotefs.state.record import SYNC_BYTES
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 
 SECTORS = 72
 

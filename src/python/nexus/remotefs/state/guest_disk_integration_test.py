@@ -26,9 +26,10 @@ from nexus.harness.plan import Expectation, MachinePlan, Plan
 from nexus.harness.qemu import boot as boot_qemu
 from nexus.harness.qemu_command import PROGRAM
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.guest_disk_scene import ROOT, SLOT, Image
 from nexus.remotefs.state.mount import mount
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.scene.guest import DrivePlan
 from nexus.wire.state import Status
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nexus.remotefs.state.acl import KEY_BYTES_MAX, LIST_MAX, NAMESPACE, REPLY_BYTES_MAX
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.listing import KEYS_MAX, Walk, is_last_page
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import KEY_BYTES_MAX as STORED_KEY_BYTES_MAX
 from nexus.wire.state import Op, Reply, Status
 

@@ -17,6 +17,7 @@ from nexus.dsoftbus.replay import Verdict
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.calls import Known
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.fsck import Verdict as Soundness
 from nexus.remotefs.state.fsck import check
 from nexus.remotefs.state.power_cut_fake import (
@@ -28,7 +29,7 @@ from nexus.remotefs.state.power_cut_fake import (
     write_points,
 )
 from nexus.remotefs.state.remote import RemoteState
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transfer import ServedTransfer
 from nexus.wire import transfer
 from nexus.wire.state import Op, Request, Status, decode_reply

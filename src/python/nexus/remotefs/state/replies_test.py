@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nexus.remotefs.state.acl import KEY_BYTES_MAX, NAMESPACE
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.replies import ADVICE, SERVICE, check_key, check_reply, check_status
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 KEY = f"{NAMESPACE}a"

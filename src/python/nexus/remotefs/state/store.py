@@ -20,7 +20,7 @@ from nexus.remotefs.state.call import PREFIX_BYTES_MAX as CALL_PREFIX_BYTES_MAX
 from nexus.remotefs.state.call import Call, CallValue, Kind
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.contents import TXNS_MAX, Contents
-from nexus.remotefs.state.error import StateError as StateError
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.journal import OpenJournal
 from nexus.remotefs.state.mount import Mount, mount
 from nexus.remotefs.state.record import (

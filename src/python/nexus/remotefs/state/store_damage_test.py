@@ -8,10 +8,11 @@ from itertools import chain
 import pytest
 
 from nexus.remotefs.state.block import DeviceError, MemoryDevice
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.fsck import Verdict, check, repair
 from nexus.remotefs.state.mount import BAD_SUPERBLOCK, NO_JOURNAL, TOO_SMALL, mount
 from nexus.remotefs.state.record import Op, Record
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.superblock import Superblock
 from nexus.remotefs.state.writer import WAITING_BYTES_MAX
 from nexus.wire.state import Status

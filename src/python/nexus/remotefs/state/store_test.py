@@ -10,9 +10,10 @@ import pytest
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.call import Call
 from nexus.remotefs.state.contents import TXN_BYTES_MAX, TXN_KEYS_MAX, TXNS_MAX
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.record import CHUNK_BYTES_MAX, VALUE_BYTES_MAX, Op, Record, encode_id
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.wire.state import Status
 
 A, B = "/state/shared/a", "/state/shared/b"

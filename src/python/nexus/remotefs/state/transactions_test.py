@@ -9,10 +9,11 @@ import pytest
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
 from nexus.remotefs.state.call import Call
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.share import Share
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transactions import LONGEST_NS, SILENCE_NS
 from nexus.wire.state import Op, Reply, Request, Status, decode_reply
 

@@ -9,11 +9,12 @@ import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.mount import mount
 from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.record import OVERHEAD_BYTES, SYNC_BYTES, Op
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.writer import WAITING_BYTES_MAX, Writer
 
 

@@ -12,11 +12,11 @@ import pytest
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.io.settings import DeadlineError, FailedError, RefusedError
 from nexus.remotefs.state.acl import NAMESPACE
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io import transfer
 from nexus.remotefs.state.io.client import Listing, StateClient
 from nexus.remotefs.state.io.transaction import Transaction
 from nexus.remotefs.state.replies import ADVICE, SERVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status, decode_request
 
 T = TypeVar("T")

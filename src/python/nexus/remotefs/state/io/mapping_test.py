@@ -11,10 +11,10 @@ from nexus.dsoftbus.io.bridge import WrongThreadError
 from nexus.dsoftbus.io.settings import RefusedError
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.client import StateMap
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.channel import call_from_thread, map_from_thread
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import running
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 
 

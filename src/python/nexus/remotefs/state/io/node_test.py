@@ -13,10 +13,11 @@ from nexus.dsoftbus.io.settings import RefusedError, UnavailableError
 from nexus.dsoftbus.policy import Rule
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.block import DeviceError, MemoryDevice
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import Listing, StateClient
 from nexus.remotefs.state.io.node_scene import KEY, running
 from nexus.remotefs.state.replies import SERVICE
-from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.store import Store
 from nexus.wire.gateway import Response
 from nexus.wire.state import Op, Request, Status, decode_reply
 

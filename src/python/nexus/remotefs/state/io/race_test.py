@@ -12,9 +12,9 @@ from itertools import permutations
 
 import pytest
 
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import KEY, World, running
-from nexus.remotefs.state.store import StateError
 
 NAMES = ("node-a", "node-c")
 STEPS = ("a reads", "a writes", "c reads", "c writes")

@@ -9,8 +9,8 @@ from typing import TypeVar
 import pytest
 
 from nexus.dsoftbus.io.settings import DeadlineError
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.transaction import Transaction
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ import pytest
 from nexus.contract import state as contract
 from nexus.dsoftbus.policy import Rule
 from nexus.remotefs.state.acl import NAMESPACE
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import RULES, World, running
 from nexus.remotefs.state.replies import SERVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Status
 
 A, B = f"{NAMESPACE}a", f"{NAMESPACE}b"

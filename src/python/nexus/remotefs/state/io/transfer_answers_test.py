@@ -20,9 +20,9 @@ from nexus.dsoftbus.io.settings import (
     UnavailableError,
 )
 from nexus.dsoftbus.mux_transitions import ResetReason
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io import transfer
 from nexus.remotefs.state.replies import ADVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 from nexus.wire.transfer import PRIORITY, STREAM, Op, Reply, Request, Stage
 

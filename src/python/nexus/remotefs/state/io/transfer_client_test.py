@@ -16,9 +16,9 @@ from nexus.dsoftbus.io.settings import (
     UnavailableError,
 )
 from nexus.dsoftbus.io.stream import BusStream
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import KEY
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 from nexus.wire.transfer import (
     STREAM,

@@ -11,11 +11,11 @@ from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.remotefs.state.acl import NAMESPACE
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import KEY, World
 from nexus.remotefs.state.io.transfer_scene import ask, run
 from nexus.remotefs.state.replies import SERVICE
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 from nexus.wire.transfer import (
     HEAD_BYTES,

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from nexus.remotefs.state.error import StateError
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.io.node_scene import KEY, World
 from nexus.remotefs.state.io.transfer_scene import ask, run, value_of
-from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 from nexus.wire.transfer import (
     PRIORITY,
