@@ -81,6 +81,7 @@ test {
     _ = @import("node/talk_test.zig");
     _ = @import("node/beacon_test.zig");
     _ = @import("node/dialer_test.zig");
+    _ = @import("node/hostile_peer_test.zig");
     _ = @import("node/identity_test.zig");
     _ = @import("node/moving_test.zig");
     _ = @import("node/moving_end_test.zig");
