@@ -21,6 +21,7 @@ var hint: usize = 0;
 pub fn init(start: u64, end: u64) void {
     first = std.mem.alignForward(u64, start, board.page_bytes);
     count = (end - first) / board.page_bytes;
+    std.debug.assert(count <= frames_max); // the table is written below
     free_count = count;
     hint = 0;
     const words = (count + 63) / 64;
