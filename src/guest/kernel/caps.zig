@@ -107,7 +107,7 @@ pub const Table = struct {
             cap.* = .{};
             gone.drop();
         }
-        // What waits for the objects that end here is another task, and gets nothing from this one.
+        // Only other tasks wait for the objects that end here, and they put nothing into this table.
         for (&self.slots) |*cap| std.debug.assert(cap.object == .none);
     }
 };
