@@ -107,7 +107,7 @@ pub const Table = struct {
             cap.* = .{};
             gone.drop();
         }
-        // Only other tasks wait for the objects that end here, and they put nothing into this table.
+        // Only other tasks wait for the objects that end here, and they put nothing in this table.
         for (&self.slots) |*cap| std.debug.assert(cap.object == .none);
     }
 };
