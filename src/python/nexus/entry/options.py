@@ -23,7 +23,6 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
 _DECIMAL: Final = re.compile(
     r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MISSING_VALUE: Final = re.compile(r"argument (\S+): expected one argument")
 
 
@@ -117,13 +116,13 @@ def file_name(text: str) -> str:
     """Be the type of an option whose file is named in messages as it was given.
 
     Raises:
-        argparse.ArgumentTypeError: It is empty, or would break the line that names it.
+        argparse.ArgumentTypeError: It is empty, or would break the line that names it in two.
     """
     if not text:
         raise argparse.ArgumentTypeError("'' is not a path; expected the name of a file or folder")
-    if _CONTROL.search(text):
+    if "\n" in text or "\r" in text:
         raise argparse.ArgumentTypeError(
-            f"{_shown(text)} has a control character; expected the name of a file or folder without"
+            f"{_shown(text)} has a line end; expected the name of a file or folder without"
         )
     return text
 

@@ -82,7 +82,7 @@ OPTIONS = "; of 9"
         ),
         (
             ["n", "--out=a\x1b[1m\nb"],
-            "argument --out: 'a\\x1b[1m\\nb' has a control character; expected the name of a file"
+            "argument --out: 'a\\x1b[1m\\nb' has a line end; expected the name of a file"
             " or folder without",
         ),
         (["n", "k" * 999], f"unrecognized arguments: {'k' * 376}..."),
