@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nexus.entry.reading import read_bounded
 from nexus.image.error import ImageError
-from nexus.image.package_image import IMAGE_BYTES_MAX, PackageImage, read_image
+from nexus.image.package_image import IMAGE_BYTES_MAX, PackageImage, PackageImageError, read_image
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -33,4 +33,8 @@ def load_image(path: Path) -> PackageImage:
         PackageImageError: it was read, and is not a good image.
         ImageError: it could not be read.
     """
-    return read_image(read_file(path, IMAGE_BYTES_MAX))
+    content = read_file(path, IMAGE_BYTES_MAX)
+    try:
+        return read_image(content)
+    except PackageImageError as exc:
+        raise PackageImageError(exc.fault, exc.detail, str(path)) from exc

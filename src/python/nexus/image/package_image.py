@@ -70,10 +70,12 @@ class Fault(Enum):
 class PackageImageError(ImageError):
     """These bytes are not a package image; nothing of them is to be used."""
 
-    def __init__(self, fault: Fault, detail: str) -> None:
-        """Keep the fault for the caller's branches, the rest for people."""
+    def __init__(self, fault: Fault, detail: str, name: str = "") -> None:
+        """Keep the fault for the caller's branches, the rest for people; a file has a name."""
         self.fault = fault
-        super().__init__(f"package image: {fault.value}: {detail}")
+        self.detail = detail
+        place = f"{name}: package image" if name else "package image"
+        super().__init__(f"{place}: {fault.value}: {detail}")
 
 
 @dataclass(frozen=True, slots=True)

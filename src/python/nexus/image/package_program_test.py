@@ -123,10 +123,9 @@ def test_a_bad_image_is_one_line_and_nothing_is_written(
         path.write_bytes(bend_superblock(IMAGE, field, value))
         assert PROGRAMS[program]([str(path), *more]) == 1, field
         message = capsys.readouterr()
-        assert message.err.startswith("error: package image: ")
+        assert message.err.startswith(f"error: {path}: package image: {fault.value}: ")
         assert message.err.count("\n") == 1
         assert message.out == ""
-        assert fault.value
     assert not out.exists()
 
 
