@@ -66,12 +66,13 @@ async def prepare_campaign(
         spread = await Get(Spread, SpreadRequest, asked)
         code = await Get(Digest, MergeDigests((code, spread.digest)))
         gathered = ("--gather", f"{{chroot}}/{BATCHES}") if spread.is_planned else ()
-    out = ("--out", field_set.out.value or f"dist/{owner.target_name}")
+    out = field_set.out.value or f"dist/{owner.target_name}"
+    told = ("--out", out, "--target", owner.spec)
     return await Get(
         RunRequest,
         WorkspaceProgram(
             ProgramRequest(nexus_os.campaign_module),
-            (*scenarios, *code_argv("{chroot}"), *out, *gathered, *given),
+            (*scenarios, *code_argv("{chroot}"), *told, *gathered, *given),
             code,
         ),
     )

@@ -174,8 +174,7 @@ def check(replay: Replay, prepared: Prepared, commit: str) -> None:
     if commit != file.commit:
         raise ReplayError(
             f"{path}: commit: the run was at {file.commit[:12]}, this folder is at "
-            f"{commit[:12]}; check the former out, or find the seed again with "
-            "`./pants run ci:simulate`"
+            f"{commit[:12]}; check the former out, or find the seed again with its campaign"
         )
     for name, digest in file.images.items():
         found = prepared.digests.get(name)

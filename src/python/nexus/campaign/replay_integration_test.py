@@ -19,11 +19,12 @@ def test_a_failure_is_replayed_shrunk_and_pinpointed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEXUS_COMMIT", "abc")
-    code, _ = run(tmp_path, FAILING, "--seed", "5", "--jobs", "1", name="failing")
+    own = ("--target", "here:storm")
+    code, _ = run(tmp_path, FAILING, "--seed", "5", "--jobs", "1", *own, name="failing")
     assert code == 1
     said = capsys.readouterr().out
     assert "FAILED failing seed 5: three-lost machine B at" in said
-    assert "./pants run ci:simulate -- --scenario failing --seed 5" in said
+    assert "./pants run here:storm -- --scenario failing --seed 5" in said
     assert "three frames were lost" in (tmp_path / "out" / "report.html").read_text()
     file = tmp_path / "out" / "failing-5.replay.json"
     assert len(file.read_bytes()) < 2048

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from nexus.campaign.covered import Sum
 
 OUT_DEFAULT: Final = Path("dist/simulate")
+# The campaign of this repository.
+TARGET_DEFAULT: Final = "ci:simulate"
 EXIT_FAILED: Final = 1
 
 # Replay files of one campaign; a rule that every seed breaks is one failure.
@@ -96,6 +98,8 @@ def _parser() -> CommandLine:
     add("--from", dest="base", default="0", metavar="S|commit", help="the first seed; default 0")
     text = "pass if a seed breaks the rule NAME, and only then"
     add("--finds", metavar="NAME", help=text)
+    text = f"the target that plays this, as lines of replays name it; default {TARGET_DEFAULT}"
+    add("--target", default=TARGET_DEFAULT, metavar="ADDRESS", help=text)
     add("--jobs", metavar="N", help="processes; default: one a processor")
     spreading.add_spreading(parser)
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
@@ -169,7 +173,8 @@ class _Campaign:
         done = replace(done, executed=None)
         self._results.append(done)
         if not done.is_clean:
-            command = f"./pants run ci:simulate -- --scenario {done.scenario} --seed {done.seed}"
+            target = self._options.target
+            command = f"./pants run {target} -- --scenario {done.scenario} --seed {done.seed}"
             self._failures.append((done, command))
             first = done.violations[0]
             where = f" machine {first.machine}" if first.machine else ""
