@@ -55,6 +55,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--folder={place}/loop", "/loop: File exists; expected a folder of this user with room"),
         ("--settings={place}/folder", "--settings: {place}/folder cannot be written; expected"),
         ("--settings={place}/loop", "--settings: {place}/loop cannot be written; expected"),
+        ("--settings={place}/pipe", "--settings: {place}/pipe cannot be written; expected a file"),
         ("--settings={place}/nowhere", "--settings: {place}/nowhere cannot be written; expected"),
         ("--settings={place}/" + LONG, f"{LONG} cannot be written; expected a file in a folder"),
         ("--settings=/dev/null/x", "--settings: /dev/null/x cannot be written; expected a file"),

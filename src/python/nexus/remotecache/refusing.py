@@ -56,7 +56,9 @@ def refuse_unwritable(path: Path | None) -> None:
     try:
         parent = path.resolve().parent
         place = path if path.exists() else parent
-        can_be = parent.is_dir() and not path.is_dir() and os.access(place, os.W_OK)
+        # A pipe would hold the server, which has started by then, until somebody reads it.
+        is_file = not path.is_dir() and not path.is_fifo()
+        can_be = parent.is_dir() and is_file and os.access(place, os.W_OK)
     except (OSError, RuntimeError):  # The latter is a loop of links.
         can_be = False
     if not can_be:
