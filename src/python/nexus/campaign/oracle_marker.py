@@ -80,11 +80,13 @@ def _begun(said: Sequence[Event]) -> list[Event]:
 
 def _proxied(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
     peer, service = groups
+    other = str(event.values.get("to", ""))
+    ends = {"answer": (event.machine, other), "call": (other, event.machine)}.get(event.kind)
     return (
-        event.kind == "answer"
-        and event.machine == machine
+        ends is not None
+        and ends[0] == machine
+        and ids.get(ends[1]) == peer
         and event.values.get("service") == service
-        and ids.get(str(event.values.get("to", ""))) == peer
     )
 
 
@@ -110,7 +112,7 @@ _ROWS: Final = (
         is_counted=False,
         is_sent_later=True,
     ),
-    _Row(pattern_of(marker.PROXY_OK), _proxied),
+    _Row(pattern_of(marker.PROXY_OK), _proxied, is_sent_later=True),
     _Row(pattern_of(marker.PEER_LEARNED), _announced, is_counted=False),
     _Row(pattern_of(marker.ANNOUNCE_SENT), _announces, is_counted=False),
 )

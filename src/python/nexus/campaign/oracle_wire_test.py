@@ -99,6 +99,40 @@ def test_what_was_served_may_be_answered_later(events: list[Event], expected: li
     assert names(oracle_marker.check(seen(events, lines=lines(SERVED)))) == expected
 
 
+PROXIED = "B| dsoftbusd: remote proxy ok (peer=node-a service=bundlemgrd)"
+
+
+def listing(at_ms: int, *, ends: str = "AB", service: str = "bundlemgrd") -> Event:
+    values = {"service": service, "operation": "list", "to": ends[1]}
+    return event(at_ms, ends[0], "call", **values, correlation=7)
+
+
+def listing_answer(at_ms: int, after_ms: int) -> Event:
+    values = {"service": "bundlemgrd", "operation": "list", "to": "A", "status": "ok, 1 bundle"}
+    return event(at_ms, "B", "answer", **values, correlation=7, latency_ns=after_ms * MS)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([listing(0), listing_answer(9, 9)], []),  # TCP had something to repeat before it.
+        ([listing(0)], []),  # The session ended before it was sent.
+        ([listing(1), listing_answer(9, 8)], ["false-marker"]),
+        ([listing(1)], ["false-marker"]),
+        ([listing(0, service="samgrd")], ["false-marker"]),
+        ([listing(0, ends="BA")], ["false-marker"]),
+        ([listing(0, ends="XB")], ["false-marker"]),
+    ],
+)
+def test_what_was_proxied_may_be_answered_later(events: list[Event], expected: list[str]) -> None:
+    assert names(oracle_marker.check(seen(events, lines=lines(PROXIED)))) == expected
+
+
+def test_each_proxied_call_needs_one_of_its_own() -> None:
+    twice = seen([listing(0)], lines=lines(PROXIED, PROXIED))
+    assert names(oracle_marker.check(twice)) == ["false-marker"]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("policyd", []), ("logd", ["refused"]), ("policyd2", ["refused"])]
 )
