@@ -74,11 +74,12 @@ class Team:
     program: Path
     folder: Path
     settings: Mapping[str, str]
-    percent: int = WHOLE  # Each worker has so much of a processor.
 
     @contextmanager
-    def workers(self, count: int) -> Iterator[None]:
+    def workers(self, count: int, percent: int) -> Iterator[None]:
         """So many workers, each pinned to a processor; they keep what they had the last time.
+
+        Each has so many percent of its processor.
 
         Raises:
             RunFailedError: one of them did not start in time, or a share cannot be had.
@@ -87,8 +88,8 @@ class Team:
         with ExitStack() as stack:
             for number, processor in enumerate(processors()[:count], start=1):
                 place: Sequence[str] = ()
-                if self.percent != WHOLE:
-                    place = stack.enter_context(share(self.percent, f"nexus-worker-{number}"))
+                if percent != WHOLE:
+                    place = stack.enter_context(share(percent, f"nexus-worker-{number}"))
                 working = [
                     *place,
                     "taskset",
@@ -126,7 +127,7 @@ class Team:
 
 
 @contextmanager
-def serving(program: Path, folder: Path, percent: int) -> Iterator[Team]:
+def serving(program: Path, folder: Path) -> Iterator[Team]:
     """A server with nothing in its store.
 
     Raises:
@@ -136,8 +137,7 @@ def serving(program: Path, folder: Path, percent: int) -> Iterator[Team]:
     settings = folder / "settings.sh"
     argv = [str(program), f"--folder={folder / 'cache'}", f"--settings={settings}", "--schedule"]
     with started(argv, folder / "server.log", lambda said: "that may only read" in said):
-        variables = parse_settings(settings.read_text(encoding="utf-8"))
-        yield Team(program, folder, variables, percent)
+        yield Team(program, folder, parse_settings(settings.read_text(encoding="utf-8")))
 
 
 def cold_turns(
@@ -150,10 +150,7 @@ def cold_turns(
     """
     turns: dict[int, list[Turn]] = {count: [] for count in WORKERS}
     for number, count in _order(rounds):
-        with (
-            serving(program, folder / f"{number}-{count}", percent) as team,
-            team.workers(count),
-        ):
+        with serving(program, folder / f"{number}-{count}") as team, team.workers(count, percent):
             run = team.run(clone, "test", *targets)
             turns[count].append(
                 Turn(span_of(run.processes), run.counter("remote_execution_success"))
