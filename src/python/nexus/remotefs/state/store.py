@@ -110,8 +110,7 @@ class Store:
     def put(self, key: str, value: bytes) -> None:
         """Set a value."""
         encoded = _encode_key(key)
-        if len(value) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, _too_large(value))
+        _check_value(value)
         size = OVERHEAD_BYTES + len(encoded) + len(value)
         self._journal.append(Op.PUT, encoded, value, size)
         self._contents.put(key, value, size)
@@ -132,8 +131,7 @@ class Store:
     def put_for(self, call: Call, key: str, value: bytes) -> None:
         """Set a value for a peer: it is remembered in the same record."""
         _encode_key(key)
-        if len(value) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, _too_large(value))
+        _check_value(value)
         self._change_for(CallValue(Kind.PUT, call, rest=value), key)
 
     def delete_for(self, call: Call, key: str) -> bool:
@@ -296,8 +294,11 @@ def _chunks(value: bytes) -> Iterator[bytes]:
         yield value[at : at + CHUNK_BYTES_MAX]
 
 
-def _too_large(value: bytes) -> str:
-    return f"{len(value)} bytes; at most {VALUE_BYTES_MAX}"
+def _check_value(value: bytes) -> None:
+    """Refuse a value that is too long."""
+    if len(value) > VALUE_BYTES_MAX:
+        text = f"{len(value)} bytes; at most {VALUE_BYTES_MAX}"
+        raise StateError(Status.VALUE_TOO_LARGE, text)
 
 
 def _encode_key(key: str) -> bytes:
