@@ -45,15 +45,19 @@ def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, s
     )
 
 
+def _ends(event: Event) -> tuple[str, str] | None:
+    """The machine that serves a call or an answer, and the one that asks; None of other events."""
+    other = str(event.values.get("to", ""))
+    return {"answer": (event.machine, other), "call": (other, event.machine)}.get(event.kind)
+
+
 def _served(service: str, operations: tuple[str, ...]) -> _Causes:
     def causes(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
-        values = event.values
+        values, ends = event.values, _ends(event)
         if values.get("service") != service or values.get("operation") not in operations:
             return False
-        if event.kind == "call":
-            return values.get("to") == machine
-        is_answer = event.kind == "answer" and event.machine == machine
-        return is_answer and str(values.get("status", "")).startswith("ok")
+        is_well = event.kind == "call" or str(values.get("status", "")).startswith("ok")
+        return ends is not None and ends[0] == machine and is_well
 
     return causes
 
@@ -80,8 +84,7 @@ def _begun(said: Sequence[Event]) -> list[Event]:
 
 def _proxied(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
     peer, service = groups
-    other = str(event.values.get("to", ""))
-    ends = {"answer": (event.machine, other), "call": (other, event.machine)}.get(event.kind)
+    ends = _ends(event)
     return (
         ends is not None
         and ends[0] == machine
