@@ -12,7 +12,7 @@ from nexus.emulator.reference.chain import ENDLESS, LOOKS, PATIENT, WINDOW
 RAM_BASE: Final = 0x8000_0000
 # The exact rule needs the first look and two comparisons; loops over two handlers twice as long.
 _SOON: Final = LOOKS[0] + WINDOW
-_VECTOR: Final = "la t0, handler\ncsrw mtvec, t0\n"
+VECTOR: Final = "la t0, handler\ncsrw mtvec, t0\n"
 _STACK: Final = ".dword 0\n" * 128
 
 
@@ -34,25 +34,25 @@ STUCK: Final = (
     Stuck("ecall-before-mtvec", "ecall", (11, 0), (1, 0)),
     Stuck(
         "handler-that-faults-at-its-start",
-        f"{_VECTOR} .word 0\n.align 4\nhandler: .word 0",
+        f"{VECTOR} .word 0\n.align 4\nhandler: .word 0",
         (2, 0),
         (2, 0),
     ),
     Stuck(
         "handler-that-faults-later",
-        f"{_VECTOR} ld a0, 0(zero)\n.align 4\nhandler: csrr a1, mcause\nsd a1, 0(zero)\nmret",
+        f"{VECTOR} ld a0, 0(zero)\n.align 4\nhandler: csrr a1, mcause\nsd a1, 0(zero)\nmret",
         (5, 0),
         (7, 0),
     ),
     Stuck(
         "handler-that-calls-itself",
-        f"{_VECTOR} ebreak\n.align 4\nhandler: csrr a1, mepc\necall",
+        f"{VECTOR} ebreak\n.align 4\nhandler: csrr a1, mepc\necall",
         (3, 0),
         (11, 0),
     ),
     Stuck(
         "handler-without-a-stack",
-        f"""{_VECTOR} li sp, 0
+        f"""{VECTOR} li sp, 0
         ecall
         .align 4
         handler: addi sp, sp, -256
@@ -63,7 +63,7 @@ STUCK: Final = (
     ),
     Stuck(
         "handler-that-faults-after-it-saved-registers",
-        f"""{_VECTOR} la sp, handler
+        f"""{VECTOR} la sp, handler
         li t0, 0x40000
         add sp, sp, t0
         ecall
@@ -79,19 +79,19 @@ STUCK: Final = (
     ),
     Stuck(
         "return-to-the-fault",
-        f"{_VECTOR} ld a0, 8(zero)\n.align 4\nhandler: mret",
+        f"{VECTOR} ld a0, 8(zero)\n.align 4\nhandler: mret",
         (5, 8),
         (5, 8),
     ),
     Stuck(
         "return-to-the-call",
-        f"{_VECTOR} ecall\n.align 4\nhandler: csrr t1, mepc\ncsrw mepc, t1\nmret",
+        f"{VECTOR} ecall\n.align 4\nhandler: csrr t1, mepc\ncsrw mepc, t1\nmret",
         (11, 0),
         (11, 0),
     ),
     Stuck(
         "two-handlers",
-        f"""{_VECTOR} .word 0
+        f"""{VECTOR} .word 0
         .align 4
         handler: la t0, other
         csrw mtvec, t0
@@ -105,7 +105,7 @@ STUCK: Final = (
     ),
     Stuck(
         "two-handlers-that-return-to-each-other",
-        f"""{_VECTOR} la s1, one
+        f"""{VECTOR} la s1, one
         la s2, two
         ebreak
         one: .word 0
@@ -122,7 +122,7 @@ STUCK: Final = (
     ),
     Stuck(
         "supervisor-without-stvec",
-        f"""{_VECTOR}{OPEN_PMP}
+        f"""{VECTOR}{OPEN_PMP}
         li t0, 0xb1ff
         csrw medeleg, t0
         {drop_to(1, "super")}
@@ -134,7 +134,7 @@ STUCK: Final = (
     ),
     Stuck(
         "supervisor-handler-that-is-not-mapped",
-        f"""{OPEN_PMP}{PAGING}{_VECTOR}
+        f"""{OPEN_PMP}{PAGING}{VECTOR}
         li t0, 0xb1ff
         csrw medeleg, t0
         li t0, 0x5000
@@ -149,7 +149,7 @@ STUCK: Final = (
     ),
     Stuck(
         "a-counter-in-the-handler",
-        f"{_VECTOR} .word 0\n.align 4\nhandler: addi s0, s0, 1\n.word 0",
+        f"{VECTOR} .word 0\n.align 4\nhandler: addi s0, s0, 1\n.word 0",
         (2, 0),
         (2, 0),
         traps_max=ENDLESS,
@@ -157,7 +157,7 @@ STUCK: Final = (
     # The hart reads another value each time, so nothing repeats.
     Stuck(
         "a-handler-that-reads-the-cycles",
-        f"{_VECTOR} .word 0\n.align 4\nhandler: csrr a0, mcycle\n.word 0",
+        f"{VECTOR} .word 0\n.align 4\nhandler: csrr a0, mcycle\n.word 0",
         (2, 0),
         (2, 0),
         traps_max=ENDLESS,
@@ -165,7 +165,7 @@ STUCK: Final = (
     # It notices that its stack is used up, and dies of that in itself.
     Stuck(
         "a-guard-of-the-stack-in-the-handler",
-        f"""{_VECTOR} la sp, stack
+        f"""{VECTOR} la sp, stack
         ecall
         .align 4
         handler: addi sp, sp, -128
@@ -184,7 +184,7 @@ STUCK: Final = (
     ),
     Stuck(
         "a-timer-that-would-interrupt-the-code",
-        f"""{_VECTOR}{OPEN_PMP}
+        f"""{VECTOR}{OPEN_PMP}
         li t0, 0x02004000
         li t1, -1
         sd t1, 0(t0)
@@ -201,7 +201,7 @@ STUCK: Final = (
     # The same, where the handler restores a status: that lets nothing come into the handler.
     Stuck(
         "a-status-that-lets-interrupts-into-the-code-alone",
-        f"""{_VECTOR}{OPEN_PMP}
+        f"""{VECTOR}{OPEN_PMP}
         li t0, 0x02004000
         li t1, -1
         sd t1, 0(t0)
@@ -221,7 +221,7 @@ STUCK: Final = (
     # It writes to lines that it never looks at.
     Stuck(
         "a-handler-that-clears-interrupts",
-        f"{_VECTOR} ebreak\n.align 4\nhandler: csrw mip, zero\nmret",
+        f"{VECTOR} ebreak\n.align 4\nhandler: csrw mip, zero\nmret",
         (3, 0),
         (3, 0),
     ),
@@ -230,7 +230,7 @@ STUCK: Final = (
 # These end by themselves, with code 0, whatever they look like.
 FREE: Final = {
     # A kernel that repeats a call until a device has something to say.
-    "waits-for-the-transmitter": f"""{_VECTOR}{OPEN_PMP}
+    "waits-for-the-transmitter": f"""{VECTOR}{OPEN_PMP}
         li s0, 0x10000000
         li s1, 200
         {drop_to(0, "user")}
@@ -243,7 +243,7 @@ FREE: Final = {
         {EXIT}
         back: mret""",
     # Firmware that emulates instructions one after the other.
-    "emulates": f"""{_VECTOR} li s1, 100
+    "emulates": f"""{VECTOR} li s1, 100
         again: .word 0
         .word 0
         .word 0
@@ -257,7 +257,7 @@ FREE: Final = {
         csrw mepc, t0
         mret""",
     # A test of words that are not instructions, whose handler never returns.
-    "tries-words": f"""{_VECTOR} li s1, 5000
+    "tries-words": f"""{VECTOR} li s1, 5000
         next: .word 0
         .align 4
         handler: addi s1, s1, -1
@@ -265,7 +265,7 @@ FREE: Final = {
         li a0, 0
         {EXIT}""",
     # Memory that is given where it is touched, by one instruction in a loop.
-    "pages-on-demand": f"""{OPEN_PMP}{PAGING}{_VECTOR}
+    "pages-on-demand": f"""{OPEN_PMP}{PAGING}{VECTOR}
         {drop_to(1, "super")}
         super: li s4, 0
         li s5, 0x1000
@@ -289,7 +289,7 @@ FREE: Final = {
         {EXIT}""",
     # Handlers that wait for a clock, and keep nothing of what they read.
     **{
-        f"waits-for-{register}": f"""{_VECTOR} ecall
+        f"waits-for-{register}": f"""{VECTOR} ecall
         .align 4
         handler: csrr t0, {register}
         li t1, {end}
@@ -301,7 +301,7 @@ FREE: Final = {
         for register, end in (("time", 3000), ("mcycle", 30_000), ("minstret", 30_000))
     },
     # A handler that looks whether the timer's line is up; no interrupt is enabled.
-    "waits-for-a-line": f"""{_VECTOR} li t0, 0x02004000
+    "waits-for-a-line": f"""{VECTOR} li t0, 0x02004000
         li t1, 3000
         sd t1, 0(t0)
         li t0, 0
@@ -314,7 +314,7 @@ FREE: Final = {
         done: li a0, 0
         {EXIT}""",
     # A handler that lets interrupts come for a moment, where the trapped code lets none.
-    "lets-the-timer-come": f"""{_VECTOR} li t0, 0x02004000
+    "lets-the-timer-come": f"""{VECTOR} li t0, 0x02004000
         li t1, 3000
         sd t1, 0(t0)
         li t0, 0x80
@@ -333,7 +333,7 @@ FREE: Final = {
         done: li a0, 0
         {EXIT}""",
     # The same, by the other gate: interrupts are on, and one is enabled for a moment.
-    "enables-the-timer-for-a-moment": f"""{_VECTOR} li t0, 0x02004000
+    "enables-the-timer-for-a-moment": f"""{VECTOR} li t0, 0x02004000
         li t1, 3000
         sd t1, 0(t0)
         li s3, 0x80
@@ -353,7 +353,7 @@ FREE: Final = {
         done: li a0, 0
         {EXIT}""",
     # A thread that yields until the timer's interrupt ends it.
-    "yields-until-the-timer": f"""{_VECTOR}{OPEN_PMP}
+    "yields-until-the-timer": f"""{VECTOR}{OPEN_PMP}
         li t0, 0x02004000
         li t1, 3000
         sd t1, 0(t0)
@@ -367,119 +367,4 @@ FREE: Final = {
         mret
         tick: li a0, 0
         {EXIT}""",
-}
-
-# On two harts, of which at least one is stuck, and no hart is left to change that.
-_SECOND: Final = "csrr t0, mhartid\nbnez t0, second\n"
-STUCK_TOGETHER: Final = {
-    "both-before-mtvec": "sd zero, 0(zero)",
-    "the-first-while-the-second-waits": f"{_SECOND} sd zero, 0(zero)\nsecond: wfi\nj second",
-    "the-second-while-the-first-waits": f"{_SECOND} first: wfi\nj first\nsecond: sd zero, 0(zero)",
-    "the-first-while-the-second-waits-for-it": f"""{_SECOND}
-        .word 0
-        second: li t0, 8
-        csrw mie, t0
-        asleep: wfi
-        j asleep""",
-    "the-second-is-stuck-first": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        first: wfi
-        j first
-        second: sd zero, 0(zero)""",
-    "both-with-a-handler-that-returns": f"{_VECTOR} ld a0, 8(zero)\n.align 4\nhandler: mret",
-}
-
-# The first puts the code of the second in its place, and is stuck itself long after that.
-_FREED_EARLY: Final = f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        la t1, spot
-        li t2, 0x13
-        sw t2, 0(t1)
-        li t1, 20000
-        wait: addi t1, t1, -1
-        bnez t1, wait
-        sd zero, 0(zero)
-        second: la t0, spot
-        csrw mtvec, t0
-        .align 4
-        spot: .word 0
-"""
-
-# On two harts: one is stuck for a while, and the other helps it or ends the run.
-FREE_TOGETHER: Final = {
-    # The second is where the first has not put its code yet: a word of zeros is illegal.
-    "code-comes-later": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        la t1, spot
-        li t2, 0x13
-        sw t2, 0(t1)
-        asleep: wfi
-        j asleep
-        second: la t0, spot
-        csrw mtvec, t0
-        .align 4
-        spot: .word 0
-        li a0, 0
-        {EXIT}""",
-    # As above, but the first is stuck itself once it has put the code there.
-    "code-comes-from-one-that-is-stuck-then": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        la t1, spot
-        li t2, 0x13
-        sw t2, 0(t1)
-        sd zero, 0(zero)
-        second: la t0, spot
-        csrw mtvec, t0
-        .align 4
-        spot: .word 0
-        li t1, 20000
-        more: addi t1, t1, -1
-        bnez t1, more
-        li a0, 0
-        {EXIT}""",
-    # The second is freed, and has long to do, before the first is stuck.
-    "the-one-that-was-freed-has-work": f"""{_FREED_EARLY}        li t1, 60000
-        more: addi t1, t1, -1
-        bnez t1, more
-        li a0, 0
-        {EXIT}""",
-    # The second is freed and then waits for its timer, which the first knows nothing of.
-    "the-one-that-was-freed-sleeps": f"""{_FREED_EARLY}        li t0, 0x02004008
-        li t1, 20000
-        sd t1, 0(t0)
-        li t0, 0x80
-        csrw mie, t0
-        wfi
-        li a0, 0
-        {EXIT}""",
-    "the-other-ends-the-run": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        li a0, 0
-        {EXIT}
-        second: sd zero, 0(zero)""",
-    # A timer of the hart that waits is more than nothing.
-    "a-timer-is-set": f"""{_SECOND}{_VECTOR}
-        li t0, 0x02004000
-        li t1, 3000
-        sd t1, 0(t0)
-        li t0, 0x80
-        csrw mie, t0
-        li t0, 8
-        csrw mstatus, t0
-        first: wfi
-        j first
-        .align 4
-        handler: li a0, 0
-        {EXIT}
-        second: sd zero, 0(zero)""",
 }

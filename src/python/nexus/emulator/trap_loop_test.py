@@ -7,7 +7,8 @@ import pytest
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.trap_loop_cases import FREE, FREE_TOGETHER, STUCK, STUCK_TOGETHER, Stuck
+from nexus.emulator.trap_loop_cases import FREE, STUCK, Stuck
+from nexus.emulator.trap_loop_harts_cases import FREE_TOGETHER, STUCK_TOGETHER
 
 BUDGET_NS = 100_000_000
 

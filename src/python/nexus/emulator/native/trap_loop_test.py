@@ -13,7 +13,8 @@ from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.translation_support import translated
 from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import save
-from nexus.emulator.trap_loop_cases import FREE, FREE_TOGETHER, STUCK, STUCK_TOGETHER
+from nexus.emulator.trap_loop_cases import FREE, STUCK
+from nexus.emulator.trap_loop_harts_cases import FREE_TOGETHER, STUCK_TOGETHER
 
 BUDGET_NS = 100_000_000
 ALONE = {guest.name: guest.text for guest in STUCK} | FREE
